@@ -1,0 +1,176 @@
+//! Ids as types of their own, so that a user's id can't be passed for a product's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An id that is not of its kind's form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} must be {form}")]
+pub struct InvalidId {
+    kind: &'static str,
+    form: &'static str,
+}
+
+/// Defines an id that the outside chooses: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+macro_rules! outside_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+                if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    let form = "1 to 64 letters, digits, '.', '_' or '-'";
+                    Err(InvalidId { kind: $kind, form })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+outside_id!(
+    /// Who orders: the `sub` of the caller's token.
+    UserId,
+    "user_id"
+);
+outside_id!(
+    /// What the catalogue calls a product.
+    ProductId,
+    "product_id"
+);
+
+/// An order's id: a UUIDv7, so that newer orders sort after older ones (RFC 9562, section 5.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderId(Uuid);
+
+impl OrderId {
+    /// A new id, ordered by now.
+    #[expect(clippy::new_without_default, reason = "every call gives another id")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let form = "a UUID";
+        let invalid = InvalidId { kind: "order_id", form };
+        text.parse().map(Self).map_err(|_| invalid)
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A charge's id. It is made from the order's, so that asking twice for one order's charge asks for the same charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TransactionId(OrderId);
+
+impl TransactionId {
+    /// The one charge that an order can have.
+    pub fn of(order: OrderId) -> Self {
+        Self(order)
+    }
+
+    /// The order that the charge is for.
+    pub fn order(self) -> OrderId {
+        self.0
+    }
+}
+
+impl FromStr for TransactionId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let form = "TXN- and a UUID";
+        let invalid = InvalidId { kind: "transaction_id", form };
+        let order = text.strip_prefix("TXN-").and_then(|id| id.parse().ok());
+        order.map(Self).ok_or(invalid)
+    }
+}
+
+impl TryFrom<String> for TransactionId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<TransactionId> for String {
+    fn from(id: TransactionId) -> String {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TXN-{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_the_outside_are_short_and_plain() {
+        assert_eq!("PROD-123".parse::<ProductId>().unwrap().as_str(), "PROD-123");
+        for bad in ["", "a b", "a/b", "ü", "a\n", &"x".repeat(65)] {
+            assert!(bad.parse::<ProductId>().is_err(), "{bad:?}");
+            assert!(serde_json::from_value::<UserId>(bad.into()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_id_names_its_order() {
+        let order = OrderId::new();
+        let text = TransactionId::of(order).to_string();
+        assert_eq!(text.parse::<TransactionId>().unwrap().order(), order);
+        assert!(order.to_string().parse::<TransactionId>().is_err());
+    }
+}

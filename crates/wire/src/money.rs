@@ -1,0 +1,201 @@
+//! Money is an integer of minor units (cents). JSON shows a decimal number, which is read digit by digit: never through a
+//! floating-point number.
+//!
+//! **How cents divide.** A catalogue price is of finer grain than the cent: thousandths of the currency's unit, as price lists
+//! of goods sold in numbers have it. PROD-123 costs 99.995, so that two cost 199.99 exactly. A line's amount is price ×
+//! quantity, rounded once, half to even, to the cent; one PROD-123 costs 100.00.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
+use serde_json::value::RawValue;
+
+/// A number that is not an amount of money.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be a decimal number from 0 to 1000000000 with at most {decimals} decimals")]
+pub struct InvalidMoney {
+    decimals: u32,
+}
+
+/// An amount in minor units (cents), from 0 to 10^11.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Money(i64);
+
+/// The price of one piece in thousandths of the currency's unit, from 0 to 10^12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitPrice(i64);
+
+impl Money {
+    const DECIMALS: u32 = 2;
+
+    /// An amount of so many cents; an error outside 0 to 10^11.
+    pub fn from_minor(minor: i64) -> Result<Self, InvalidMoney> {
+        in_range(minor, Self::DECIMALS).map(Self)
+    }
+
+    /// The amount in cents.
+    pub fn minor(self) -> i64 {
+        self.0
+    }
+
+    /// The sum of an order's lines; an error where it is out of range.
+    pub fn sum(amounts: impl IntoIterator<Item = Money>) -> Result<Self, InvalidMoney> {
+        let add = |sum: Money, next: Money| Self::from_minor(sum.0 + next.0);
+        amounts.into_iter().try_fold(Self(0), add)
+    }
+}
+
+impl UnitPrice {
+    const DECIMALS: u32 = 3;
+
+    /// A price of so many thousandths; an error outside 0 to 10^12.
+    pub fn from_millis(millis: i64) -> Result<Self, InvalidMoney> {
+        in_range(millis, Self::DECIMALS).map(Self)
+    }
+
+    /// The price in thousandths.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// What `quantity` pieces cost, rounded half to even to the cent; an error where it is out of range.
+    pub fn times(self, quantity: u32) -> Result<Money, InvalidMoney> {
+        let out_of_range = InvalidMoney { decimals: Money::DECIMALS };
+        let exact = Decimal::new(self.0, Self::DECIMALS).checked_mul(quantity.into());
+        let cents =
+            exact.ok_or(out_of_range)?.round_dp_with_strategy(Money::DECIMALS, RoundingStrategy::MidpointNearestEven);
+        units(cents, Money::DECIMALS).map(Money)
+    }
+}
+
+fn in_range(units: i64, decimals: u32) -> Result<i64, InvalidMoney> {
+    let most = 1_000_000_000 * 10_i64.pow(decimals);
+    (0..=most).contains(&units).then_some(units).ok_or(InvalidMoney { decimals })
+}
+
+/// The number of units of 10^-decimals in an exact decimal; an error where it has more decimals or is out of range.
+fn units(mut exact: Decimal, decimals: u32) -> Result<i64, InvalidMoney> {
+    exact.normalize_assign();
+    if exact.scale() > decimals {
+        return Err(InvalidMoney { decimals });
+    }
+    exact.rescale(decimals);
+    let units = i64::try_from(exact.mantissa()).map_err(|_| InvalidMoney { decimals })?;
+    in_range(units, decimals)
+}
+
+/// Reading, showing and (de)serializing are the same for both but for the decimals.
+macro_rules! decimal_number {
+    ($name:ident) => {
+        impl FromStr for $name {
+            type Err = InvalidMoney;
+
+            fn from_str(text: &str) -> Result<Self, InvalidMoney> {
+                let invalid = InvalidMoney { decimals: Self::DECIMALS };
+                let exact = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
+                units(exact.map_err(|_| invalid)?, Self::DECIMALS).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Decimal::new(self.0, Self::DECIMALS).fmt(f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                RawValue::from_string(self.to_string()).map_err(S::Error::custom)?.serialize(to)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let number = Box::<RawValue>::deserialize(from)?;
+                number.get().parse().map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+decimal_number!(Money);
+decimal_number!(UnitPrice);
+
+/// An ISO 4217 code. Every currency here has two decimals.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency(String);
+
+impl TryFrom<String> for Currency {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        let valid = code.len() == 3 && code.bytes().all(|c| c.is_ascii_uppercase());
+        valid.then_some(Self(code)).ok_or("currency must be three capital letters (ISO 4217)")
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> String {
+        currency.0
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn two_of_the_tutorials_product_cost_its_amount() {
+        let price = UnitPrice::from_millis(99_995).unwrap();
+        assert_eq!(price.times(2).unwrap().to_string(), "199.99");
+        assert_eq!(price.times(1).unwrap().to_string(), "100.00");
+    }
+
+    #[test]
+    fn json_is_read_digit_by_digit() {
+        let cents = |text: &str| serde_json::from_str::<Money>(text).map(Money::minor).ok();
+        assert_eq!(cents("199.99"), Some(19_999));
+        assert_eq!(cents("199.9900"), Some(19_999));
+        assert_eq!(cents("1.9e2"), Some(19_000));
+        assert_eq!(cents("0"), Some(0));
+        for bad in ["199.990000000000000001", "-0.01", "\"1\"", "1e99", "null", "1000000000.01", "[]"] {
+            assert_eq!(cents(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(minor in 0..=100_000_000_000_i64) {
+            let money = Money::from_minor(minor).unwrap();
+            let json = serde_json::to_string(&money).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Money>(&json).unwrap(), money);
+        }
+
+        #[test]
+        fn a_line_is_within_half_a_cent_of_exact(millis in 0..1_000_000_000_i64, quantity in 1..1_000_u32) {
+            let cents = UnitPrice::from_millis(millis).unwrap().times(quantity);
+            let exact_millis = i128::from(millis) * i128::from(quantity);
+            match cents {
+                Ok(money) => prop_assert!((i128::from(money.minor()) * 10 - exact_millis).abs() <= 5),
+                Err(_) => prop_assert!(exact_millis > 1_000_000_000_000),
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = text.parse::<Money>();
+            let _ = serde_json::from_str::<UnitPrice>(&text);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The payment function's requests and answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Currency, Money, OrderId, TransactionId};
+
+/// `POST /payment/process`: charge an order, at most once however often it is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessPayment {
+    /// For which order.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount: Money,
+    /// In which currency.
+    pub currency: Currency,
+    /// What to charge: a token of the provider's. Without one the provider's default applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_token: Option<String>,
+}
+
+/// Where a charge is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PaymentStatus {
+    /// Asked of the provider; its answer is not recorded yet.
+    Processing,
+    /// Charged.
+    Approved,
+    /// Refused by the provider; nothing was charged.
+    Declined,
+}
+
+/// `GET /payment/{transaction_id}`, and the answer of `POST /payment/process`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The charge.
+    pub transaction_id: TransactionId,
+    /// For which order.
+    pub order_id: OrderId,
+    /// Where it is.
+    pub status: PaymentStatus,
+    /// How much.
+    pub amount: Money,
+    /// In which currency.
+    pub currency: Currency,
+    /// Why it was declined, in the provider's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline_reason: Option<String>,
+}
