@@ -1,0 +1,59 @@
+//! The CLIENT span of an HTTP request, by the [HTTP conventions].
+//!
+//! [HTTP conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
+
+use std::time::Instant;
+
+use opentelemetry::KeyValue;
+use reqwest::{Client, Request, Response};
+use tracing::{Instrument as _, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::{metrics, propagation, record_error};
+
+/// Sends a request, and records it as a span and in `http.client.request.duration`. `template` is the path with its variables
+/// as names (`/orders/{id}`), which names the span. The span's context goes along in the headers.
+pub async fn send(client: &Client, mut request: Request, template: &'static str) -> reqwest::Result<Response> {
+    let method = request.method().as_str().to_owned();
+    let host = request.url().host_str().unwrap_or_default().to_owned();
+    let port = request.url().port_or_known_default().unwrap_or_default();
+    let span = info_span!(
+        "request",
+        otel.name = format!("{method} {template}"),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        error.type = Empty,
+        http.request.method = method,
+        http.response.status_code = Empty,
+        server.address = host,
+        server.port = port,
+        url.full = request.url().as_str(),
+        url.template = template,
+    );
+    propagation::inject_into_headers(&span.context(), request.headers_mut());
+
+    let started = Instant::now();
+    let result = client.execute(request).instrument(span.clone()).await;
+    let mut attributes = vec![
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("server.address", host),
+        KeyValue::new("server.port", i64::from(port)),
+    ];
+    let error_type = match &result {
+        Ok(response) => {
+            let status = response.status();
+            span.record("http.response.status_code", status.as_u16());
+            attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+            (status.is_client_error() || status.is_server_error()).then(|| status.as_str().to_owned())
+        }
+        Err(error) if error.is_timeout() => Some("timeout".to_owned()),
+        Err(error) if error.is_connect() => Some("connect".to_owned()),
+        Err(_) => Some("_OTHER".to_owned()),
+    };
+    if let Some(error_type) = error_type {
+        record_error(&span, &error_type);
+        attributes.push(KeyValue::new("error.type", error_type));
+    }
+    metrics::http_client_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
+    result
+}

@@ -1,0 +1,65 @@
+//! The SERVER span of an HTTP request, by the [HTTP conventions] and, for what Lambda adds, the FaaS conventions.
+//!
+//! [HTTP conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use lambda_http::RequestExt as _;
+use opentelemetry::KeyValue;
+use tracing::{Instrument as _, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::{invocation, metrics, propagation, record_error};
+
+/// Middleware for [`axum::middleware::from_fn`]: records the request as a span and in `http.server.request.duration`. The
+/// parent is the caller's span, found in the headers. Add it last, outside of all that may answer instead of a handler.
+pub async fn trace(request: Request, next: Next) -> Response {
+    let method = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let invocation_id = request.lambda_context_ref().map(|context| context.request_id.clone());
+    let span = info_span!(
+        "request",
+        otel.name = route.as_ref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}")),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        error.type = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        url.path = request.uri().path(),
+        url.scheme = SCHEME,
+        faas.trigger = "http",
+        faas.invocation_id = invocation_id,
+        faas.coldstart = invocation::is_cold_start(),
+    );
+    let _ = span.set_parent(propagation::extract_from_headers(request.headers()));
+
+    let started = Instant::now();
+    let response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    let mut attributes = vec![
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("url.scheme", SCHEME),
+        KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
+    ];
+    attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
+    if status.is_server_error() {
+        record_error(&span, status.as_str());
+        attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
+    }
+    metrics::http_server_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
+    response
+}
+
+/// API Gateway and function URLs are reached by nothing else.
+const SCHEME: &str = "https";
+
+/// The method, or `_OTHER`: a caller must not be able to make up names of spans.
+fn known_method(method: &http::Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    known.into_iter().find(|known| method == known).unwrap_or("_OTHER")
+}

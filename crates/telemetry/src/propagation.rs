@@ -1,0 +1,86 @@
+//! Contexts under way (headers of HTTP, Kafka and SQS) and at rest (an outbox row), in the W3C form: `traceparent`,
+//! `tracestate`, `baggage`.
+
+use std::collections::HashMap;
+
+use aws_lambda_events::sqs::SqsMessage;
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// A context as text: `traceparent` and, where there is any, `tracestate` and `baggage`.
+pub type Carrier = HashMap<String, String>;
+
+/// The context of a span, to be sent or stored. Empty fields are left out.
+pub fn inject(span: &tracing::Span) -> Carrier {
+    let mut carrier = Carrier::new();
+    let context = span.context();
+    opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut carrier));
+    carrier.retain(|_, value| !value.is_empty());
+    carrier
+}
+
+/// The context that a carrier holds; an empty one where it holds none or none that is valid.
+pub fn extract(carrier: &dyn Extractor) -> Context {
+    opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(carrier))
+}
+
+/// The span that a carrier names, where it names one.
+pub fn extract_span(carrier: &Carrier) -> Option<SpanContext> {
+    let span = extract(carrier).span().span_context().clone();
+    span.is_valid().then_some(span)
+}
+
+/// The current trace's id in hex; none outside of a trace.
+pub fn current_trace_id() -> Option<String> {
+    let trace_id = tracing::Span::current().context().span().span_context().trace_id();
+    (trace_id != opentelemetry::TraceId::INVALID).then(|| trace_id.to_string())
+}
+
+/// The headers of a Kafka record that are text. Lambda gives a header's bytes as signed numbers.
+pub fn kafka_headers(headers: &[HashMap<String, Vec<i8>>]) -> Carrier {
+    let headers = headers.iter().flatten();
+    let texts = headers.map(|(name, value)| {
+        let bytes = value.iter().map(|byte| byte.cast_unsigned()).collect();
+        (name.to_ascii_lowercase(), String::from_utf8(bytes))
+    });
+    texts.filter_map(|(name, text)| Some((name, text.ok()?))).collect()
+}
+
+/// The attributes of an SQS message that are text.
+pub fn sqs_attributes(message: &SqsMessage) -> Carrier {
+    let attributes = message.message_attributes.iter();
+    attributes.filter_map(|(name, attribute)| Some((name.clone(), attribute.string_value.clone()?))).collect()
+}
+
+pub(crate) fn extract_from_headers(headers: &http::HeaderMap) -> Context {
+    extract(&Headers(headers))
+}
+
+pub(crate) fn inject_into_headers(context: &Context, headers: &mut http::HeaderMap) {
+    let mut headers = HeadersMut(headers);
+    opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut headers));
+}
+
+struct Headers<'a>(&'a http::HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+struct HeadersMut<'a>(&'a mut http::HeaderMap);
+
+impl Injector for HeadersMut<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(key), http::HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
+}
