@@ -1,0 +1,60 @@
+//! A producer whose acknowledgement means written: idempotent, acknowledged by all in-sync replicas.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use krafka::Record;
+use krafka::producer::Acks;
+use tokio::sync::OnceCell;
+
+use crate::Brokers;
+
+/// Longest wait for an acknowledgement, all retries included.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends records. It connects at its first record, so that a broker that is away fails a batch, not the function's start.
+pub struct Producer {
+    brokers: Brokers,
+    aws: SdkConfig,
+    connected: OnceCell<krafka::producer::Producer>,
+}
+
+/// Where a record was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// The partition of the topic.
+    pub partition: i32,
+    /// The offset in the partition.
+    pub offset: i64,
+}
+
+impl Producer {
+    /// A producer to a cluster.
+    pub fn new(brokers: Brokers, aws: SdkConfig) -> Self {
+        Self { brokers, aws, connected: OnceCell::new() }
+    }
+
+    /// Writes a record; records of one key stay in order. An error may leave it written all the same: send it again, and let
+    /// the consumer drop the second.
+    pub async fn send(
+        &self,
+        topic: &str,
+        key: &str,
+        value: Vec<u8>,
+        headers: impl IntoIterator<Item = (String, String)>,
+    ) -> anyhow::Result<Sent> {
+        let producer = self.connected.get_or_try_init(|| self.connect()).await?;
+        let record = Record::new(topic, value).key(key.to_owned());
+        let record = headers.into_iter().fold(record, |record, (name, text)| record.header(name, text));
+        let sent = tokio::time::timeout(DELIVERY_TIMEOUT, producer.send(record)).await;
+        let sent = sent.context("no broker acknowledged in time")?.context("no broker took the record")?;
+        Ok(Sent { partition: sent.partition, offset: sent.offset })
+    }
+
+    async fn connect(&self) -> anyhow::Result<krafka::producer::Producer> {
+        let kafka = self.brokers.connect(&self.aws).await?;
+        let producer = kafka.producer().acks(Acks::All).idempotent(true).linger(Duration::ZERO);
+        Ok(producer.delivery_timeout(DELIVERY_TIMEOUT).metrics_push(false).build().await?)
+    }
+}
