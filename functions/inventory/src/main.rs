@@ -1,0 +1,16 @@
+//! The inventory function.
+
+use std::process::ExitCode;
+
+use function::{aws, config};
+use inventory::{Store, http};
+
+fn main() -> ExitCode {
+    function::main(async {
+        let telemetry = telemetry::init()?;
+        // `INVENTORY_TABLE`: the table of products and reservations.
+        let table = config::required("INVENTORY_TABLE")?;
+        let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
+        function::http::serve(telemetry, http::app(store)).await
+    })
+}
