@@ -1,0 +1,17 @@
+//! The order-recovery function: once a minute it takes up every order that was left half done.
+
+use std::process::ExitCode;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use order::{Saga, recovery};
+use serde::de::IgnoredAny;
+use telemetry::Trigger;
+
+fn main() -> ExitCode {
+    function::main(async {
+        let telemetry = telemetry::init()?;
+        let saga = &*Box::leak(Box::new(Saga::from_env().await?));
+        let recover = service_fn(move |_: LambdaEvent<IgnoredAny>| recovery::recover(saga));
+        telemetry.run(Trigger::Timer, recover).await
+    })
+}

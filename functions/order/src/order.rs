@@ -1,0 +1,146 @@
+//! An order, apart from all I/O.
+
+use chrono::{DateTime, Duration, Utc};
+use wire::inventory::Product;
+use wire::order::{OrderStatus, OrderView, PlaceOrder, PricedLine};
+use wire::problem::{Problem, ProblemType};
+use wire::{Currency, Line, Money, OrderId, TransactionId, UserId};
+
+/// An order as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The order.
+    pub id: OrderId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Where it is on its way.
+    pub status: OrderStatus,
+    /// What was ordered, at the catalogue's prices of that moment.
+    pub lines: Vec<PricedLine>,
+    /// What all of it costs.
+    pub amount: Money,
+    /// In which currency.
+    pub currency: Currency,
+    /// What the provider charges.
+    pub payment_token: Option<String>,
+    /// When it was placed.
+    pub created_at: DateTime<Utc>,
+}
+
+/// How long after its placing an unfinished order is left to the request that placed it.
+const GRACE: Duration = Duration::seconds(60);
+
+impl Order {
+    /// The order that a request makes at the catalogue's prices; a problem where it can't be one.
+    /// `products` are the lines' products, in their order.
+    pub fn place(
+        request: &PlaceOrder,
+        lines: &[Line],
+        products: &[Product],
+        now: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
+        let unprocessable = |detail: String| Problem::new(ProblemType::Unprocessable, detail);
+        let price = |(line, product): (&Line, &Product)| {
+            let amount = product.unit_price.times(line.quantity);
+            let amount = amount.map_err(|_| unprocessable(format!("{} costs too much", line.product_id)))?;
+            let Line { product_id, quantity } = line.clone();
+            Ok(PricedLine { product_id, quantity, unit_price: product.unit_price, amount })
+        };
+        let lines = lines.iter().zip(products).map(price).collect::<Result<Vec<_>, Problem>>()?;
+        let amount = Money::sum(lines.iter().map(|line| line.amount));
+        let amount = amount.map_err(|_| unprocessable("the order costs too much".into()))?;
+        let Some(currency) = products.first().map(|product| product.currency.clone()) else {
+            return Err(unprocessable("an order has at least one item".into()));
+        };
+        if products.iter().any(|product| product.currency != currency) {
+            return Err(unprocessable("the products are sold in different currencies".into()));
+        }
+        if let Some(expected) = request.amount.filter(|expected| *expected != amount) {
+            let detail = format!("amount is {expected}, the catalogue says {amount} {currency}");
+            return Err(Problem::new(ProblemType::AmountMismatch, detail));
+        }
+        Ok(Self {
+            id: OrderId::new(),
+            user_id: request.user_id.clone(),
+            status: OrderStatus::Pending,
+            lines,
+            amount,
+            currency,
+            payment_token: request.payment_token.clone(),
+            created_at: now,
+        })
+    }
+
+    /// When recovery takes the order up, if it has not come to rest.
+    pub fn deadline(&self) -> DateTime<Utc> {
+        self.created_at + GRACE
+    }
+
+    /// What is to be reserved.
+    pub fn items(&self) -> Vec<Line> {
+        let line = |line: &PricedLine| Line { product_id: line.product_id.clone(), quantity: line.quantity };
+        self.lines.iter().map(line).collect()
+    }
+
+    /// The order as its caller sees it.
+    pub fn view(&self) -> OrderView {
+        let charged = matches!(self.status, OrderStatus::Paid | OrderStatus::Confirmed | OrderStatus::Cancelled);
+        OrderView {
+            order_id: self.id,
+            user_id: self.user_id.clone(),
+            status: self.status,
+            items: self.lines.clone(),
+            amount: self.amount,
+            currency: self.currency.clone(),
+            transaction_id: charged.then_some(TransactionId::of(self.id)),
+            created_at: self.created_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::UnitPrice;
+
+    use super::*;
+
+    fn product(currency: &str) -> Product {
+        Product {
+            product_id: "PROD-123".parse().unwrap(),
+            name: "Keyboard".into(),
+            unit_price: UnitPrice::from_millis(99_995).unwrap(),
+            currency: currency.to_owned().try_into().unwrap(),
+            available: 9,
+            reserved: 0,
+            sold: 0,
+        }
+    }
+
+    fn place(body: &str, products: &[Product]) -> Result<Order, Problem> {
+        let request: PlaceOrder = serde_json::from_str(body).unwrap();
+        Order::place(&request, &request.lines().unwrap(), products, Utc::now())
+    }
+
+    #[test]
+    fn the_tutorials_order_costs_what_it_says() {
+        let body = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":199.99}"#;
+        let order = place(body, &[product("USD")]).unwrap();
+        assert_eq!(order.amount.minor(), 19_999);
+        assert_eq!(order.status, OrderStatus::Pending);
+    }
+
+    #[test]
+    fn the_catalogue_decides_the_price() {
+        let body = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":0.01}"#;
+        let problem = place(body, &[product("USD")]).unwrap_err();
+        assert_eq!(problem.kind, ProblemType::AmountMismatch);
+        assert_eq!(problem.detail.unwrap(), "amount is 0.01, the catalogue says 199.99 USD");
+    }
+
+    #[test]
+    fn an_order_has_one_currency() {
+        let body = r#"{"user_id":"U","items":[{"product_id":"A","quantity":1},{"product_id":"B","quantity":1}]}"#;
+        let problem = place(body, &[product("USD"), product("EUR")]).unwrap_err();
+        assert_eq!(problem.kind, ProblemType::Unprocessable);
+    }
+}
