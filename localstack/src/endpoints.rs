@@ -1,0 +1,52 @@
+//! Where a running stack's parts are, and how to talk to them.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use crate::Config;
+
+/// The region of everything emulated.
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// Both halves of the only credentials that the emulators see. Set everywhere, so that a user's real ones never are.
+pub(crate) const CREDENTIAL: &str = "test";
+
+/// Addresses of a stack's parts, all on 127.0.0.1.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// The gateway's routes, function URLs (`/lambda-url/<function>/`) and the Lambda Invoke API.
+    pub api_url: String,
+    /// DynamoDB, DynamoDB Streams and SQS.
+    pub aws_endpoint: String,
+    /// The broker, as `host:port`.
+    pub kafka_bootstrap_servers: String,
+    /// The collector's OTLP/HTTP receiver.
+    pub otlp_endpoint: String,
+    /// The Jaeger UI; `/trace/<id>` is one trace.
+    pub viewer_url: String,
+}
+
+impl Endpoints {
+    pub(crate) fn new(config: &Config) -> Self {
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        Self {
+            api_url: url(config.api_port),
+            aws_endpoint: url(config.aws_port),
+            kafka_bootstrap_servers: format!("127.0.0.1:{}", config.kafka_port),
+            otlp_endpoint: url(config.otlp_port),
+            viewer_url: url(config.viewer_port),
+        }
+    }
+
+    /// What the AWS SDK's clients need to reach the emulator. Nothing of it comes from the environment.
+    pub fn sdk_config(&self) -> SdkConfig {
+        let credentials = Credentials::from_keys(CREDENTIAL, CREDENTIAL, None);
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .endpoint_url(&self.aws_endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build()
+    }
+}

@@ -1,0 +1,77 @@
+//! Apache Kafka: one KRaft node with a new, empty log at every start.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use krafka::Kafka;
+use krafka::admin::NewTopic;
+use tokio::process::Command;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::emulators::{Launcher, START};
+use crate::tools::Tools;
+use crate::{process, root, wait};
+
+/// The topics, with their partitions. They are not in template.yaml: CloudFormation has no topics of an MSK cluster.
+const TOPICS: [(&str, i32); 1] = [("order-notifications", 3)];
+
+/// Small and quick to start: a development broker holds little, and lives too briefly to earn back an optimising
+/// compiler.
+const JVM: [&str; 4] = ["-Xmx64m", "-Xss256k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+impl Launcher {
+    /// Formats `data`, starts the broker, and creates the topics: which it does as soon as it serves clients.
+    pub(crate) async fn kafka(&self, tools: &Tools, data: &Path, controller_port: u16) -> Result<()> {
+        let port = self.config.kafka_port;
+        let properties = include_str!("../kafka/server.properties")
+            .replace("{port}", &port.to_string())
+            .replace("{controller_port}", &controller_port.to_string())
+            .replace("{data}", &data.join("log").display().to_string());
+        let properties_file = data.join("server.properties");
+        std::fs::write(&properties_file, properties).context("cannot write Kafka's settings")?;
+
+        let mut format = self.java(tools, "kafka.tools.StorageTool");
+        // A v7 id starts with the time, so that its text never starts with a dash, which would look like an option.
+        let cluster_id = BASE64_URL_SAFE_NO_PAD.encode(Uuid::now_v7());
+        format.args(["format", "--cluster-id", &cluster_id, "--config"]).arg(&properties_file);
+        let log = self.config.log("kafka");
+        let status =
+            timeout(START, process::spawn(format, &log)?.wait()).await.context("formatting Kafka's log hangs")?;
+        ensure!(status.as_ref().is_ok_and(|s| s.success()), process::obituary("Kafka's format tool", &status, &log));
+
+        let mut broker = self.java(tools, "kafka.Kafka");
+        broker.arg(&properties_file);
+        self.launch("kafka", broker)?;
+        let address = format!("127.0.0.1:{port}");
+        wait::listening("Kafka", port, START).await?;
+        wait::until("Kafka's topics", START, || create_topics(&address)).await?;
+        self.progress.ready("Kafka", &format!("Apache Kafka {}", tools.kafka_version()), &address);
+        Ok(())
+    }
+
+    fn java(&self, tools: &Tools, class: &str) -> Command {
+        let mut java = self.group.command(&tools.java);
+        java.args(JVM);
+        java.arg(format!("-Dlog4j2.configurationFile={}", root().join("localstack/kafka/log4j2.yaml").display()));
+        java.arg("-cp").arg(tools.kafka.join("*")).arg(class);
+        java
+    }
+}
+
+/// `None` while the broker does not answer.
+async fn create_topics(address: &str) -> Option<()> {
+    let kafka = Kafka::builder(address).client_id("localstack").connect().await.ok()?;
+    let admin = kafka.admin().default_api_timeout(Duration::from_secs(4));
+    let topics = TOPICS.iter().filter_map(|(name, partitions)| NewTopic::new(*name, *partitions, 1).ok());
+    let created = admin.create_topics(topics, Default::default()).await.ok()?;
+    TOPICS.iter().all(|(name, _)| created.get(*name).is_some_and(is_there)).then_some(())
+}
+
+/// A topic is there when it was created, by this attempt or by one whose answer was lost.
+fn is_there(created: &krafka::error::Result<()>) -> bool {
+    use krafka::error::{ErrorCode, KrafkaError};
+    matches!(created, Ok(()) | Err(KrafkaError::Broker { code: ErrorCode::TopicAlreadyExists, .. }))
+}

@@ -1,0 +1,65 @@
+//! TCP ports on the loopback interface: free ones, and whether the chosen ones are.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::{Result, bail};
+
+/// A port that one part of the stack will listen on.
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    /// What listens there, for people.
+    pub(crate) purpose: &'static str,
+    /// The variable that changes it; the flag has the same name.
+    pub(crate) variable: &'static str,
+}
+
+/// Ports that nothing listens on, all different.
+pub(crate) fn free<const N: usize>() -> io::Result<[u16; N]> {
+    // All are held until the last is found, so that none comes twice.
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Fails on the first port that something listens on already, with one line that says what to do.
+pub(crate) fn check(ports: &[Port]) -> Result<()> {
+    for Port { number, purpose, variable } in ports {
+        if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, *number)) {
+            let flag = variable.to_lowercase().replace('_', "-");
+            let reason = match error.kind() {
+                io::ErrorKind::AddrInUse => "something listens there already".to_owned(),
+                _ => error.to_string(),
+            };
+            bail!("port {number}, for {purpose}: {reason}; stop that, or set {variable} or --{flag} to another port");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_port_is_named_with_what_changes_it() {
+        let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let number = busy.local_addr().unwrap().port();
+        let error = check(&[Port { number, purpose: "the API", variable: "API_PORT" }]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("port {number}, for the API: something listens there already")), "{error}");
+        assert!(error.ends_with("set API_PORT or --api-port to another port"), "{error}");
+    }
+
+    #[test]
+    fn free_ports_differ_and_can_be_bound() {
+        let ports: [u16; 8] = free().unwrap();
+        let distinct: std::collections::BTreeSet<_> = ports.iter().collect();
+        assert_eq!(distinct.len(), ports.len());
+        check(&ports.map(|number| Port { number, purpose: "a test", variable: "X" })).unwrap();
+    }
+}

@@ -1,0 +1,69 @@
+//! A caller of the gateway.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use localstack::token::{Grant, Signer};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::Value;
+
+use crate::world::World;
+
+/// Somebody with a token.
+pub(crate) struct Caller {
+    http: reqwest::Client,
+    api_url: String,
+    authorization: String,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) trace_id: String,
+    pub(crate) body: Value,
+}
+
+impl Caller {
+    /// The user of that id, with a customer's token.
+    pub(crate) fn new(world: &World, user: &str) -> Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build()?;
+        let authorization = format!("Bearer {}", Signer::local()?.token(&Grant::to(user))?);
+        Ok(Self { http, api_url: world.stack().endpoints().api_url.clone(), authorization })
+    }
+
+    /// Anyone: nobody's token.
+    pub(crate) fn nobody(world: &World) -> Result<Self> {
+        Ok(Self { authorization: "Bearer nobody".into(), ..Self::new(world, "NOBODY")? })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(self.http.get(format!("{}{path}", self.api_url))).await
+    }
+
+    pub(crate) async fn order(&self, body: &str) -> Result<Answer> {
+        let request = self.http.post(format!("{}/api/orders", self.api_url)).body(body.to_owned());
+        self.send(request.header(CONTENT_TYPE, "application/json")).await
+    }
+
+    /// Pieces of a product that can be ordered, are reserved, and are sold.
+    pub(crate) async fn stock(&self, product: &str) -> Result<[u64; 3]> {
+        let answer = self.get(&format!("/api/inventory/{product}")).await?;
+        let count = |name: &str| answer.body[name].as_u64().with_context(|| format!("{name} in {answer:?}"));
+        Ok([count("available")?, count("reserved")?, count("sold")?])
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
+        let response = request.header(AUTHORIZATION, &self.authorization).send().await?;
+        let header = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let (status, content_type, trace_id) =
+            (response.status().as_u16(), header("content-type"), header("x-trace-id"));
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).with_context(|| format!("{status} without JSON: {text:?}"))?;
+        Ok(Answer { status, content_type, trace_id, body })
+    }
+}

@@ -1,0 +1,40 @@
+//! End to end: one stack on free ports, and what a person would do with it, one thing after the other.
+//!
+//! With a harness of its own, because the tests share the stack and it has to be stopped after the last one.
+
+mod api;
+mod functions;
+mod orders;
+mod trace;
+mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::world::World;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = vec![
+        trial("an_order_is_one_whole_trace_and_one_notification", async |world| orders::whole(world).await),
+        trial("more_than_the_stock_is_a_409_and_changes_nothing", async |world| orders::out_of_stock(world).await),
+        trial("a_declined_payment_is_a_402_and_releases_the_stock", async |world| orders::declined(world).await),
+        trial("what_is_not_the_callers_is_refused", async |world| orders::not_the_callers(world).await),
+        trial("every_event_invokes_its_function", async |world| functions::invoke_with_every_event(world).await),
+        trial("killed_functions_are_replaced", async |world| functions::kill_and_order(world).await),
+        // The last one: it ends the stack.
+        trial("a_dead_emulator_is_named_and_nothing_is_left", async |world| functions::kill_an_emulator(world).await),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    World::stop();
+    conclusion.exit_code()
+}
+
+fn trial(name: &str, test: impl AsyncFnOnce(&World) -> anyhow::Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        let world = World::get()?;
+        Ok(world.runtime.block_on(test(world)).map_err(|error| format!("{error:?}"))?)
+    })
+}
