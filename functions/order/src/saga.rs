@@ -65,22 +65,32 @@ impl Saga {
     /// Takes an order to its rest, from wherever it is. An error leaves it where it is, recorded.
     pub async fn finish(&self, mut order: Order) -> anyhow::Result<Order> {
         loop {
-            let next = match order.status {
-                OrderStatus::Pending => self.reserve(&order).instrument(info_span!("order.reserveInventory")).await?,
-                OrderStatus::Reserved => self.charge(&order).instrument(info_span!("order.processPayment")).await?,
-                OrderStatus::Paid => self.sell(&order).instrument(info_span!("order.confirm")).await?,
+            let span = match order.status {
+                OrderStatus::Pending => info_span!("order.reserveInventory"),
+                OrderStatus::Reserved => info_span!("order.processPayment"),
+                OrderStatus::Paid => info_span!("order.confirm"),
                 _ => return Ok(order),
             };
-            let stepped = Order { status: next, ..order.clone() };
-            let recorded = if next.is_final() {
-                let event = OrderEvent::first(&stepped.view(), Utc::now());
-                self.store.finish(&stepped, order.status, &event).await?
-            } else {
-                self.store.advance(&stepped, order.status).await?
-            };
-            // Someone else took the step: go on from where they are.
-            order = if recorded { stepped } else { self.store.order(order.id).await?.unwrap_or(order) };
+            order = self.step(order).instrument(span).await?;
         }
+    }
+
+    /// Takes the next step and records it. If someone else took it, the order comes back as they left it.
+    async fn step(&self, order: Order) -> anyhow::Result<Order> {
+        let next = match order.status {
+            OrderStatus::Pending => self.reserve(&order).await?,
+            OrderStatus::Reserved => self.charge(&order).await?,
+            OrderStatus::Paid => self.sell(&order).await?,
+            at_rest => at_rest,
+        };
+        let stepped = Order { status: next, ..order.clone() };
+        let recorded = if next.is_final() {
+            let event = OrderEvent::first(&stepped.view(), Utc::now());
+            self.store.finish(&stepped, order.status, &event).await?
+        } else {
+            self.store.advance(&stepped, order.status).await?
+        };
+        Ok(if recorded { stepped } else { self.store.order(order.id).await?.unwrap_or(order) })
     }
 
     async fn product(&self, line: &Line) -> Result<Product, Refused> {

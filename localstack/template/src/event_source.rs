@@ -23,7 +23,7 @@ pub enum EventSource {
     HttpApi {
         /// An HTTP method, or `ANY`.
         method: String,
-        /// The route's path, for example `/api/{path+}`.
+        /// The route's path, for example `/api/{path+}`, or `$default`: all that no other route takes.
         path: String,
     },
 }

@@ -23,8 +23,10 @@ impl EventSource {
                 Ok(Self::Schedule(ScheduleSource { interval: interval(&schedule)? }))
             }
             "HttpApi" => {
-                let HttpApi { method, path } = from(properties)?;
-                Ok(Self::HttpApi { method, path })
+                let HttpApi { method, path } =
+                    if properties.is_null() { HttpApi::default() } else { from(properties)? };
+                let path = path.unwrap_or_else(|| "$default".to_owned());
+                Ok(Self::HttpApi { method: method.unwrap_or_else(|| "ANY".to_owned()), path })
             }
             unknown => bail!("the event type {unknown} is not known to the local stack"),
         }
@@ -137,11 +139,11 @@ struct Schedule {
     _description: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct HttpApi {
-    method: String,
-    path: String,
+    method: Option<String>,
+    path: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,82 @@
+# Everything a person does with this repository; `make` alone lists it. Whatever is installed goes into .tools/, whatever runs
+# leaves its logs in .local/: both are ignored by git, and `make clean` removes them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Variables given on the command line (API_PORT=9001) reach the program; flags go into ARGS (ARGS=--keep).
+ARGS ?=
+LOCALSTACK := target/debug/localstack
+
+VENV := .tools/venv
+VENV_DONE := $(VENV)/.done
+KAFKA := .tools/kafka
+KAFKA_DONE := $(KAFKA)/.done
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Start the stack, place one order, print its notification and its whole trace, stop everything (ARGS=--keep: stay up)
+	@$(LOCALSTACK) demo $(ARGS)
+
+.PHONY: up
+up: build ## Start the stack and stay up until Ctrl-C; ARGS=--help lists ports and settings
+	@$(LOCALSTACK) up $(ARGS)
+
+.PHONY: token
+token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read" for another than USER-001's
+	@$(LOCALSTACK) token $(ARGS)
+
+.PHONY: test
+test: build ## Run every test: unit, integration, end to end
+	@cargo test --workspace --locked
+
+.PHONY: e2e
+e2e: build ## Run the end-to-end tests alone
+	@cargo test --package localstack --locked --test '*'
+
+.PHONY: lint
+lint: $(VENV_DONE) ## Check formatting and run clippy, as CI does
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: fmt
+fmt: ## Format the code
+	@cargo fmt --all
+
+.PHONY: build
+build: tools ## Build every function and the local stack
+	@test -x $(LOCALSTACK) || echo "building the functions and the local stack (first time: several minutes)" >&2
+	@cargo build --workspace --bins --locked
+
+.PHONY: tools
+tools: $(VENV_DONE) $(KAFKA_DONE) ## Install the pinned tools into .tools/
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+
+.PHONY: clean
+clean: ## Remove everything that was built, installed or logged
+	rm -rf target .tools .local
+
+# A tool folder is finished when its .done file exists: an interrupted install is started over.
+
+$(VENV_DONE): localstack/requirements.txt
+	@python3 -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer with venv is missing: apt-get install python3-venv, or brew install python" >&2; exit 1; }
+	@echo "installing MiniStack, rotel, cargo-lambda and protoc into $(VENV) (may take a minute)" >&2
+	@rm -f $@
+	@python3 -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(KAFKA_DONE): localstack/kafka/pom.xml
+	@test "$$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' || true)" -ge 17 2>/dev/null || { \
+	  echo "Java 17 or newer is missing: apt-get install maven (brings Java), or brew install openjdk and put it on the PATH" >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo "Maven is missing: apt-get install maven, or brew install maven" >&2; exit 1; }
+	@echo "installing Apache Kafka into $(KAFKA) (may take a minute)" >&2
+	@rm -rf $(KAFKA)
+	@mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies
+	@touch $@
