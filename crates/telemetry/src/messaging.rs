@@ -4,7 +4,6 @@
 //!
 //! [messaging conventions]: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 
-use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
 use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -57,8 +56,9 @@ pub fn send_stored_span(system: System, destination: &str, cause: &Carrier) -> S
     if !cause.span().span_context().is_valid() {
         return send_span(system, destination);
     }
-    let span = Span::none().in_scope(|| send_span(system, destination));
-    set_parent(&span, cause);
+    let span = send_span(system, destination);
+    // Fails only where no tracer is set up, and then there is nothing to be the parent of.
+    let _ = span.set_parent(cause);
     span.add_link(invocation.context().span().span_context().clone());
     span
 }
@@ -86,9 +86,4 @@ pub fn process_span(system: System, destination: &str, headers: &Carrier) -> Spa
         span.add_link(sender);
     }
     span
-}
-
-fn set_parent(span: &Span, parent: Context) {
-    // Fails only where no tracer is set up, or for a span that is under way already.
-    let _ = span.set_parent(parent);
 }

@@ -84,3 +84,33 @@ impl Injector for HeadersMut<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+    use super::*;
+
+    const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn kafka_headers_are_signed_bytes_and_may_be_anything() {
+        let signed = |text: &[u8]| text.iter().map(|byte| byte.cast_signed()).collect();
+        let header = |name: &str, value: &[u8]| HashMap::from([(name.to_owned(), signed(value))]);
+        let headers = [header("TraceParent", TRACEPARENT.as_bytes()), header("binary", &[0xff, 0xfe]), HashMap::new()];
+        assert_eq!(kafka_headers(&headers), Carrier::from([("traceparent".into(), TRACEPARENT.into())]));
+        assert_eq!(kafka_headers(&[]), Carrier::new());
+    }
+
+    #[test]
+    fn a_carrier_names_a_span_or_none() {
+        opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+        let carrier = |value: &str| Carrier::from([("traceparent".to_owned(), value.to_owned())]);
+        let span = extract_span(&carrier(TRACEPARENT)).unwrap();
+        assert_eq!(span.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+        assert!(span.is_remote());
+        for bad in ["", "00-x", "00-00000000000000000000000000000000-b7ad6b7169203331-01"] {
+            assert_eq!(extract_span(&carrier(bad)), None, "{bad}");
+        }
+    }
+}

@@ -38,3 +38,43 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
     Error::from(anyhow::anyhow!("a handler panicked: {text}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Request, StatusCode};
+    use axum::routing::{get, post};
+    use tower::ServiceExt as _;
+    use wire::problem;
+
+    use super::*;
+
+    async fn call(method: &str, path: &str, body: &str) -> (StatusCode, String, String) {
+        let router = Router::new()
+            .route("/panics", get(async || -> &'static str { panic!("the secret {}", 42) }))
+            .route("/fails", get(async || -> Result<(), Error> { Err(anyhow::anyhow!("the secret").into()) }))
+            .route("/takes", post(async |Json(_): Json<Vec<u8>>| "taken"));
+        let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+        let response = app(router).oneshot(request).await.unwrap();
+        let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, content_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_ours_stays_ours() {
+        for path in ["/panics", "/fails"] {
+            let (status, content_type, body) = call("GET", path, "").await;
+            assert_eq!((status, content_type.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, problem::CONTENT_TYPE));
+            assert_eq!(body, r#"{"type":"urn:order-system:problem:internal","title":"Internal error","status":500}"#);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_a_content_type_is_a_problem() {
+        let (status, content_type, body) = call("POST", "/takes", "[]").await;
+        assert_eq!((status, content_type.as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, problem::CONTENT_TYPE));
+        assert!(body.contains("urn:order-system:problem:unsupported-media-type"), "{body}");
+    }
+}
