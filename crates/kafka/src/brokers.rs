@@ -50,7 +50,10 @@ async fn iam_brokers(aws: &SdkConfig, cluster: &str) -> anyhow::Result<String> {
     Ok(iam.context("the MSK cluster has no brokers with IAM authentication")?.to_owned())
 }
 
+/// Lambda gives the execution role's credentials in the environment.
 fn iam(aws: &SdkConfig) -> anyhow::Result<AuthConfig> {
     let region = aws.region().context("AWS_REGION is not set")?.to_string();
-    Ok(AuthConfig::aws_msk_iam_provider(move || AwsMskIamCredentials::from_default_chain(region.clone())))
+    Ok(AuthConfig::aws_msk_iam_provider(move || {
+        std::future::ready(AwsMskIamCredentials::from_env_with_region(region.clone()))
+    }))
 }
