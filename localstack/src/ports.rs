@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Result, bail};
+use uuid::Uuid;
 
 /// A port that one part of the stack will listen on.
 pub(crate) struct Port {
@@ -14,17 +15,20 @@ pub(crate) struct Port {
     pub(crate) variable: &'static str,
 }
 
+/// Where free ports are looked for: below those that Linux and macOS give to outgoing connections. Seconds pass until a part
+/// listens on its port, and any of the connections made meanwhile could take it.
+const RANGE: std::ops::Range<u16> = 20_000..30_000;
+
 /// Ports that nothing listens on, all different.
 pub(crate) fn free<const N: usize>() -> io::Result<[u16; N]> {
-    // All are held until the last is found, so that none comes twice.
-    let mut held = Vec::with_capacity(N);
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
+    // From anywhere in the range, so that two stacks that start at once don't look at the same ports. All are held until the
+    // last is found, so that none comes twice.
+    let (length, anywhere) = (RANGE.len(), Uuid::new_v4().as_fields().0 as usize);
+    let candidates = RANGE.cycle().skip(anywhere % length).take(length);
+    let bound = candidates.filter_map(|port| Some((port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?)));
+    let held: Vec<_> = bound.take(N).collect();
+    let ports: Vec<_> = held.iter().map(|(port, _)| *port).collect();
+    ports.try_into().map_err(|_| io::Error::other("too few free ports"))
 }
 
 /// Fails on the first port that something listens on already, with one line that says what to do.

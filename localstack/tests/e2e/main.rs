@@ -5,6 +5,7 @@
 mod api;
 mod functions;
 mod orders;
+mod poison;
 mod trace;
 mod world;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         trial("a_declined_payment_is_a_402_and_releases_the_stock", async |world| orders::declined(world).await),
         trial("what_is_not_the_callers_is_refused", async |world| orders::not_the_callers(world).await),
         trial("every_event_invokes_its_function", async |world| functions::invoke_with_every_event(world).await),
+        trial("a_poison_record_is_parked_and_holds_up_nobody", async |world| poison::park(world).await),
         trial("killed_functions_are_replaced", async |world| functions::kill_and_order(world).await),
         // The last one: it ends the stack.
         trial("a_dead_emulator_is_named_and_nothing_is_left", async |world| functions::kill_an_emulator(world).await),
@@ -35,6 +37,6 @@ fn main() -> ExitCode {
 fn trial(name: &str, test: impl AsyncFnOnce(&World) -> anyhow::Result<()> + Send + 'static) -> Trial {
     Trial::test(name, move || {
         let world = World::get()?;
-        Ok(world.runtime.block_on(test(world)).map_err(|error| format!("{error:?}"))?)
+        Ok(world.runtime.block_on(test(world)).map_err(|error| format!("{error:#}"))?)
     })
 }

@@ -19,7 +19,7 @@ static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
 impl World {
     /// The world, with a running stack.
     pub(crate) fn get() -> Result<&'static World, String> {
-        let world = WORLD.get_or_init(|| World::start().map_err(|error| format!("the stack did not start: {error:?}")));
+        let world = WORLD.get_or_init(|| World::start().map_err(|error| format!("the stack did not start: {error:#}")));
         world.as_ref().map_err(Clone::clone)
     }
 

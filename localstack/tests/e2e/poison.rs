@@ -1,0 +1,46 @@
+//! A record that no consumer can read.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use krafka::{Kafka, Record};
+use localstack::demo;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::api::Caller;
+use crate::world::World;
+
+/// Longest wait for the poller to give up: five retries, each later than the one before.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const TOPIC: &str = "order-notifications";
+
+pub(crate) async fn park(world: &World) -> Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    let kafka = Kafka::builder(&world.stack().endpoints().kafka_bootstrap_servers).connect().await?;
+    let producer = kafka.producer().build().await?;
+    let poison = producer.send(Record::new(TOPIC, "no event").key("poison")).await?;
+
+    // Whether or not its event gets into the same partition, behind the poison, it is delivered.
+    let user = world.new_user();
+    let placed = Caller::new(world, &user)?.order(&demo::ORDER.replace(demo::USER, &user)).await?;
+    let order_id = placed.body["order_id"].as_str().with_context(|| format!("{placed:?}"))?;
+    demo::notification(world.stack(), order_id).await?;
+
+    let queue = world.stack().resources().queues.get("NotificationFailedQueue").context("no on-failure queue")?;
+    let sqs = aws_sdk_sqs::Client::new(&world.stack().endpoints().sdk_config());
+    let receive = sqs.receive_message().queue_url(&queue.url).wait_time_seconds(5);
+    let message = loop {
+        let received = timeout_at(deadline, receive.clone().send()).await.context("nothing was parked")??;
+        if let Some(message) = received.messages.unwrap_or_default().pop() {
+            break message;
+        }
+    };
+    let parked: Value = serde_json::from_str(message.body().unwrap_or_default())?;
+    let records = &parked["KafkaBatchInfo"]["recordsInfo"][format!("{TOPIC}-{}", poison.partition)];
+    ensure!(records["firstRecordOffset"] == poison.offset.to_string(), "{parked}");
+    ensure!(records["lastRecordOffset"] == poison.offset.to_string(), "{parked}");
+    ensure!(parked["requestContext"]["condition"] == "RetryAttemptsExhausted", "{parked}");
+    Ok(())
+}
