@@ -37,7 +37,7 @@ test: build ## Run every test: unit, integration, end to end
 
 .PHONY: e2e
 e2e: build ## Run the end-to-end tests alone
-	@cargo test --package localstack --locked --test '*'
+	@cargo test --workspace --locked --test e2e
 
 .PHONY: lint
 lint: $(VENV_DONE) ## Check formatting and run clippy, as CI does
@@ -48,10 +48,11 @@ lint: $(VENV_DONE) ## Check formatting and run clippy, as CI does
 fmt: ## Format the code
 	@cargo fmt --all
 
+# With one test target, because cargo then resolves features as for all tests: `make test` finds the dependencies built.
 .PHONY: build
 build: tools ## Build every function and the local stack
 	@test -x $(LOCALSTACK) || echo "building the functions and the local stack (first time: several minutes)" >&2
-	@cargo build --workspace --bins --locked
+	@cargo build --workspace --bins --test e2e --locked
 
 .PHONY: tools
 tools: $(VENV_DONE) $(KAFKA_DONE) ## Install the pinned tools into .tools/
