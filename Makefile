@@ -55,7 +55,7 @@ build: tools ## Build every function and the local stack
 	@cargo build --workspace --bins --test e2e --locked
 
 .PHONY: tools
-tools: $(VENV_DONE) $(KAFKA_DONE) ## Install the pinned tools into .tools/
+tools: $(VENV_DONE) $(if $(KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_DONE)) ## Install the pinned tools into .tools/
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 
 .PHONY: clean
@@ -75,7 +75,7 @@ $(VENV_DONE): localstack/requirements.txt
 
 $(KAFKA_DONE): localstack/kafka/pom.xml
 	@test "$$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' || true)" -ge 17 2>/dev/null || { \
-	  echo "Java 17 or newer is missing: apt-get install maven (brings Java), or brew install openjdk and put it on the PATH" >&2; exit 1; }
+	  echo "Java 17 or newer is missing: apt-get install maven (brings Java), or brew install openjdk and put it on the PATH; or name a broker in KAFKA_BOOTSTRAP_SERVERS" >&2; exit 1; }
 	@command -v mvn >/dev/null || { echo "Maven is missing: apt-get install maven, or brew install maven" >&2; exit 1; }
 	@echo "installing Apache Kafka into $(KAFKA) (may take a minute)" >&2
 	@rm -rf $(KAFKA)

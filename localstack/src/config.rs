@@ -23,6 +23,10 @@ pub struct Config {
     #[arg(long, env = "KAFKA_PORT", default_value_t = 9092, value_name = "PORT")]
     pub kafka_port: u16,
 
+    /// Kafka brokers to use instead of starting one
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "HOST:PORT,...")]
+    pub kafka_bootstrap_servers: Option<String>,
+
     /// Port of the collector's OTLP/HTTP receiver
     #[arg(long, env = "OTLP_PORT", default_value_t = 4318, value_name = "PORT")]
     pub otlp_port: u16,
@@ -63,6 +67,7 @@ impl Config {
             api_port,
             aws_port,
             kafka_port,
+            kafka_bootstrap_servers: None,
             otlp_port,
             viewer_port,
             concurrency,
@@ -77,15 +82,16 @@ impl Config {
         self.dir.join("logs").join(format!("{part}.log"))
     }
 
-    /// The ports that can be chosen, with what each is for and the name of its variable.
-    pub(crate) fn ports(&self) -> [ports::Port; 5] {
+    /// The ports that will be listened on and can be chosen, with what each is for and the name of its variable.
+    pub(crate) fn ports(&self) -> Vec<ports::Port> {
         let port = |number, purpose, variable| ports::Port { number, purpose, variable };
-        [
+        let kafka = port(self.kafka_port, "the Kafka broker", "KAFKA_PORT");
+        let always = [
             port(self.api_port, "the API", "API_PORT"),
             port(self.aws_port, "the AWS emulator", "AWS_PORT"),
-            port(self.kafka_port, "the Kafka broker", "KAFKA_PORT"),
             port(self.otlp_port, "the collector", "OTLP_PORT"),
             port(self.viewer_port, "the trace viewer", "VIEWER_PORT"),
-        ]
+        ];
+        always.into_iter().chain(self.kafka_bootstrap_servers.is_none().then_some(kafka)).collect()
     }
 }

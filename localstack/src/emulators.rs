@@ -45,7 +45,6 @@ impl Launcher {
         let port = self.config.aws_port;
         let mut command = self.group.command(&tools.ministack);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_REGION", REGION);
-        command.env("MINISTACK_MSK_BOOTSTRAP", format!("127.0.0.1:{}", self.config.kafka_port));
         self.launch("ministack", command)?;
 
         wait::healthy("MiniStack", &format!("http://127.0.0.1:{port}/_localstack/health"), START).await

@@ -33,7 +33,10 @@ impl Endpoints {
         Self {
             api_url: url(config.api_port),
             aws_endpoint: url(config.aws_port),
-            kafka_bootstrap_servers: format!("127.0.0.1:{}", config.kafka_port),
+            kafka_bootstrap_servers: config
+                .kafka_bootstrap_servers
+                .clone()
+                .unwrap_or_else(|| format!("127.0.0.1:{}", config.kafka_port)),
             otlp_endpoint: url(config.otlp_port),
             viewer_url: url(config.viewer_port),
         }

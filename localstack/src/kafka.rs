@@ -1,4 +1,4 @@
-//! Apache Kafka: one KRaft node with a new, empty log at every start.
+//! Kafka: one KRaft node of Apache's with a new, empty log at every start, or a broker that runs already.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::emulators::{Launcher, START};
-use crate::tools::Tools;
+use crate::tools::{Broker, kafka_version};
 use crate::{process, root, wait};
 
 /// The topics, with their partitions. They are not in template.yaml: CloudFormation has no topics of an MSK cluster.
@@ -23,8 +23,23 @@ const TOPICS: [(&str, i32); 1] = [("order-notifications", 3)];
 const JVM: [&str; 4] = ["-Xmx64m", "-Xss256k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 impl Launcher {
-    /// Formats `data`, starts the broker, and creates the topics: which it does as soon as it serves clients.
-    pub(crate) async fn kafka(&self, tools: &Tools, data: &Path, controller_port: u16) -> Result<()> {
+    /// Starts the broker, unless it is somebody else's, and creates the topics: which it does as soon as it serves clients.
+    /// `data` is an empty folder of its own.
+    pub(crate) async fn kafka(&self, broker: &Broker, servers: &str, data: &Path, controller_port: u16) -> Result<()> {
+        let name = match broker {
+            Broker::Apache { jars, java } => {
+                self.apache_kafka(java, jars, data, controller_port).await?;
+                format!("Apache Kafka {}", kafka_version(jars))
+            }
+            Broker::Running => "as given".to_owned(),
+        };
+        wait::until("Kafka's topics", START, || create_topics(servers)).await?;
+        self.progress.ready("Kafka", &name, servers);
+        Ok(())
+    }
+
+    /// Formats `data` and starts the broker on it.
+    async fn apache_kafka(&self, java: &Path, jars: &Path, data: &Path, controller_port: u16) -> Result<()> {
         let port = self.config.kafka_port;
         let properties = include_str!("../kafka/server.properties")
             .replace("{port}", &port.to_string())
@@ -33,7 +48,7 @@ impl Launcher {
         let properties_file = data.join("server.properties");
         std::fs::write(&properties_file, properties).context("cannot write Kafka's settings")?;
 
-        let mut format = self.java(tools, "kafka.tools.StorageTool");
+        let mut format = self.java(java, jars, "kafka.tools.StorageTool");
         // A v7 id starts with the time, so that its text never starts with a dash, which would look like an option.
         let cluster_id = BASE64_URL_SAFE_NO_PAD.encode(Uuid::now_v7());
         format.args(["format", "--cluster-id", &cluster_id, "--config"]).arg(&properties_file);
@@ -42,21 +57,17 @@ impl Launcher {
             timeout(START, process::spawn(format, &log)?.wait()).await.context("formatting Kafka's log hangs")?;
         ensure!(status.as_ref().is_ok_and(|s| s.success()), process::obituary("Kafka's format tool", &status, &log));
 
-        let mut broker = self.java(tools, "kafka.Kafka");
+        let mut broker = self.java(java, jars, "kafka.Kafka");
         broker.arg(&properties_file);
         self.launch("kafka", broker)?;
-        let address = format!("127.0.0.1:{port}");
-        wait::listening("Kafka", port, START).await?;
-        wait::until("Kafka's topics", START, || create_topics(&address)).await?;
-        self.progress.ready("Kafka", &format!("Apache Kafka {}", tools.kafka_version()), &address);
-        Ok(())
+        wait::listening("Kafka", port, START).await
     }
 
-    fn java(&self, tools: &Tools, class: &str) -> Command {
-        let mut java = self.group.command(&tools.java);
+    fn java(&self, java: &Path, jars: &Path, class: &str) -> Command {
+        let mut java = self.group.command(java);
         java.args(JVM);
         java.arg(format!("-Dlog4j2.configurationFile={}", root().join("localstack/kafka/log4j2.yaml").display()));
-        java.arg("-cp").arg(tools.kafka.join("*")).arg(class);
+        java.arg("-cp").arg(jars.join("*")).arg(class);
         java
     }
 }

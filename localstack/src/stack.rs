@@ -42,7 +42,7 @@ impl Stack {
     /// When a tool is missing, a port is busy, or a part does not become ready or dies; what was started is stopped
     /// before.
     pub async fn start(config: Config) -> Result<Self> {
-        let tools = Tools::find()?;
+        let tools = Tools::find(&config)?;
         ports::check(&config.ports())?;
         let mut stack = Self::new(config)?;
         let failed = stack.failed();
@@ -111,8 +111,8 @@ impl Stack {
 
     /// Every port that something of this stack listens on.
     pub fn ports(&self) -> impl Iterator<Item = u16> {
-        let chosen = self.launcher.config.ports().map(|port| port.number);
-        chosen.into_iter().chain(self.internal_ports)
+        let chosen = self.launcher.config.ports().into_iter().map(|port| port.number);
+        chosen.chain(self.internal_ports)
     }
 
     /// The process group that every process of this stack is in.
@@ -141,7 +141,8 @@ impl Stack {
     async fn bring_up(&mut self, tools: &Tools) -> Result<()> {
         let template = Template::load(root().join("template.yaml"))?;
         let [runtime_port, controller_port, grpc_port] = self.internal_ports;
-        let kafka = self.launcher.kafka(tools, self.kafka_data.path(), controller_port);
+        let servers = &self.endpoints.kafka_bootstrap_servers;
+        let kafka = self.launcher.kafka(&tools.broker, servers, self.kafka_data.path(), controller_port);
         let traces = async {
             self.viewer().await?;
             self.launcher.collector(tools, grpc_port).await

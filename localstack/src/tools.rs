@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::root;
+use crate::{Config, root};
 
 /// The programs behind the local stack's parts.
 pub(crate) struct Tools {
@@ -14,42 +14,45 @@ pub(crate) struct Tools {
     pub(crate) rotel: PathBuf,
     /// cargo-lambda: the Lambda emulator.
     pub(crate) cargo_lambda: PathBuf,
-    /// The folder of Apache Kafka's jars.
-    pub(crate) kafka: PathBuf,
-    /// The Java that runs them.
-    pub(crate) java: PathBuf,
+    /// What serves Kafka.
+    pub(crate) broker: Broker,
+}
+
+/// A Kafka broker.
+pub(crate) enum Broker {
+    /// Apache Kafka, to be started: the folder of its jars, and the Java that runs them.
+    Apache { jars: PathBuf, java: PathBuf },
+    /// One that somebody else runs.
+    Running,
 }
 
 impl Tools {
     /// Finds every tool, or says in one line which is missing and what to do.
-    pub(crate) fn find() -> Result<Self> {
+    pub(crate) fn find(config: &Config) -> Result<Self> {
         let venv = root().join(".tools/venv");
-        let tools = Self {
-            ministack: venv.join("bin/ministack"),
-            rotel: site_packages(&venv).join("rotel/rotel-agent"),
-            cargo_lambda: venv.join("bin/cargo-lambda"),
-            kafka: root().join(".tools/kafka/lib"),
-            java: java()?,
+        let broker = match config.kafka_bootstrap_servers {
+            Some(_) => Broker::Running,
+            None => Broker::Apache { jars: installed("Apache Kafka", root().join(".tools/kafka/lib"))?, java: java()? },
         };
-        for (name, path) in [
-            ("MiniStack", &tools.ministack),
-            ("rotel", &tools.rotel),
-            ("cargo-lambda", &tools.cargo_lambda),
-            ("Apache Kafka", &tools.kafka),
-        ] {
-            ensure!(path.exists(), "{name} is not installed: run `make tools`");
-        }
-        Ok(tools)
+        Ok(Self {
+            ministack: installed("MiniStack", venv.join("bin/ministack"))?,
+            rotel: installed("rotel", site_packages(&venv).join("rotel/rotel-agent"))?,
+            cargo_lambda: installed("cargo-lambda", venv.join("bin/cargo-lambda"))?,
+            broker,
+        })
     }
+}
 
-    /// The version of the installed broker, which its jar is named for.
-    pub(crate) fn kafka_version(&self) -> String {
-        let jars = std::fs::read_dir(&self.kafka).into_iter().flatten().flatten();
-        let mut names = jars.filter_map(|jar| jar.file_name().into_string().ok());
-        names
-            .find_map(|name| Some(name.strip_prefix("kafka_2.13-")?.strip_suffix(".jar")?.to_owned()))
-            .unwrap_or_default()
-    }
+/// The version of the broker in a folder of jars, one of which is named for it.
+pub(crate) fn kafka_version(jars: &Path) -> String {
+    let jars = std::fs::read_dir(jars).into_iter().flatten().flatten();
+    let mut names = jars.filter_map(|jar| jar.file_name().into_string().ok());
+    names.find_map(|name| Some(name.strip_prefix("kafka_2.13-")?.strip_suffix(".jar")?.to_owned())).unwrap_or_default()
+}
+
+fn installed(name: &str, path: PathBuf) -> Result<PathBuf> {
+    ensure!(path.exists(), "{name} is not installed: run `make tools`");
+    Ok(path)
 }
 
 /// The pinned version of a Python-packaged tool.

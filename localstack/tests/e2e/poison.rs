@@ -39,8 +39,8 @@ pub(crate) async fn park(world: &World) -> Result<()> {
     };
     let parked: Value = serde_json::from_str(message.body().unwrap_or_default())?;
     let records = &parked["KafkaBatchInfo"]["recordsInfo"][format!("{TOPIC}-{}", poison.partition)];
-    ensure!(records["firstRecordOffset"] == poison.offset.to_string(), "{parked}");
-    ensure!(records["lastRecordOffset"] == poison.offset.to_string(), "{parked}");
+    let offset = serde_json::json!(poison.offset.to_string());
+    ensure!(records["firstRecordOffset"] == offset && records["lastRecordOffset"] == offset, "{parked}");
     ensure!(parked["requestContext"]["condition"] == "RetryAttemptsExhausted", "{parked}");
     Ok(())
 }
