@@ -1,13 +1,12 @@
 //! The gateway's routes: the table of what callers can do.
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use function::client::CallError;
 use function::http::{Error, Json, Path};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use wire::inventory::{Product, PutProduct};
 use wire::order::{OrderView, PlaceOrder};
 use wire::payment::Payment;
@@ -15,9 +14,6 @@ use wire::problem::{self, Problem, ProblemType};
 use wire::{OrderId, ProductId, TransactionId};
 
 use crate::{Caller, Gateway};
-
-/// The trace of a request: the answer names it, so that it can be looked up.
-pub const TRACE_ID: &str = "x-trace-id";
 
 /// The gateway's routes.
 pub fn app(gateway: Gateway) -> Router {
@@ -28,7 +24,6 @@ pub fn app(gateway: Gateway) -> Router {
             .route("/api/inventory/{product_id}", get(product).put(put_product))
             .route("/api/payments/{transaction_id}", get(payment))
             .route("/healthz", get(healthz))
-            .layer(middleware::from_fn(name_trace))
             .with_state(gateway),
     )
 }
@@ -111,13 +106,4 @@ fn pass_on(status: StatusCode, body: Vec<u8>) -> Result<Response, Error> {
     }
     let content_type = if status.is_success() { "application/json" } else { problem::CONTENT_TYPE };
     Ok((status, [(header::CONTENT_TYPE, content_type)], body).into_response())
-}
-
-async fn name_trace(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let trace_id = telemetry::propagation::current_trace_id();
-    if let Some(trace_id) = trace_id.and_then(|trace_id| HeaderValue::try_from(trace_id).ok()) {
-        response.headers_mut().insert(TRACE_ID, trace_id);
-    }
-    response
 }

@@ -4,8 +4,9 @@ mod error;
 mod json;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::HeaderValue;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use telemetry::{Telemetry, Trigger};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -14,23 +15,36 @@ use wire::problem::{Problem, ProblemType};
 pub use error::Error;
 pub use json::{Json, Path};
 
+/// The header in which every answer names its trace, so that it can be looked up.
+pub const TRACE_ID: &str = "x-trace-id";
+
 /// Longest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Adds to a router what every function answers alike: problems for unknown paths and methods and for panics, a cap on bodies,
-/// and around it all the request's span.
+/// the trace's id in the answer, and around it all the request's span.
 pub fn app(router: Router) -> Router {
     router
         .fallback(async || Error::from(Problem::bare(ProblemType::NotFound)))
         .method_not_allowed_fallback(async || Error::from(Problem::bare(ProblemType::MethodNotAllowed)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(name_trace))
         .layer(middleware::from_fn(telemetry::http_server::trace))
 }
 
 /// Serves a router made by [`app`] until the environment ends.
 pub async fn serve(telemetry: Telemetry, app: Router) -> anyhow::Result<()> {
     telemetry.run(Trigger::Http, lambda_http::Adapter::from(app)).await
+}
+
+async fn name_trace(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let trace_id = telemetry::propagation::current_trace_id();
+    if let Some(trace_id) = trace_id.and_then(|trace_id| HeaderValue::try_from(trace_id).ok()) {
+        response.headers_mut().insert(TRACE_ID, trace_id);
+    }
+    response
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
