@@ -1,6 +1,6 @@
 //! Orders that were left half done: their request crashed, or a step had no answer.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::Saga;
@@ -14,10 +14,10 @@ pub struct Recovered {
     pub left: u32,
 }
 
-/// Takes up every order past its deadline, the oldest first. An order that fails again does not hold up the others.
-pub async fn recover(saga: &Saga) -> anyhow::Result<Recovered> {
+/// Takes up every order whose deadline is before `now`, the oldest first. One that fails again does not hold up the others.
+pub async fn recover(saga: &Saga, now: DateTime<Utc>) -> anyhow::Result<Recovered> {
     let mut recovered = Recovered { finished: 0, left: 0 };
-    for id in saga.store.unfinished(Utc::now()).await? {
+    for id in saga.store.unfinished(now).await? {
         let Some(order) = saga.store.order(id).await? else { continue };
         match saga.finish(order).await {
             Ok(order) => {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chrono::Utc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use order::{Saga, recovery};
 use serde::de::IgnoredAny;
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
     function::main(async {
         let telemetry = telemetry::init()?;
         let saga = &*Box::leak(Box::new(Saga::from_env().await?));
-        let recover = service_fn(move |_: LambdaEvent<IgnoredAny>| recovery::recover(saga));
+        let recover = service_fn(move |_: LambdaEvent<IgnoredAny>| recovery::recover(saga, Utc::now()));
         telemetry.run(Trigger::Timer, recover).await
     })
 }
