@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         trial("more_than_the_stock_is_a_409_and_changes_nothing", async |world| orders::out_of_stock(world).await),
         trial("a_declined_payment_is_a_402_and_releases_the_stock", async |world| orders::declined(world).await),
         trial("what_is_not_the_callers_is_refused", async |world| orders::not_the_callers(world).await),
+        trial("buyers_in_parallel_get_what_there_is_and_no_more", async |world| orders::parallel(world).await),
         trial("every_event_invokes_its_function", async |world| functions::invoke_with_every_event(world).await),
         trial("a_poison_record_is_parked_and_holds_up_nobody", async |world| poison::park(world).await),
         trial("killed_functions_are_replaced", async |world| functions::kill_and_order(world).await),

@@ -1,6 +1,7 @@
 //! What callers see of orders.
 
 use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
 use localstack::demo;
 use serde_json::json;
 
@@ -87,5 +88,18 @@ pub(crate) async fn not_the_callers(world: &World) -> Result<()> {
     let order_id = placed.body["order_id"].as_str().context("order_id")?;
     let anothers = Caller::new(world, &other)?.get(&format!("/api/orders/{order_id}")).await?;
     ensure!(anothers.status == 404, "another's order is as good as none: {anothers:?}");
+    Ok(())
+}
+
+/// Many want the last few: as many orders are confirmed as there were pieces, and everyone else gets a 409.
+pub(crate) async fn parallel(world: &World) -> Result<()> {
+    let user = world.new_user();
+    let caller = Caller::new(world, &user)?;
+    let [available, _, sold] = caller.stock("PROD-789").await?;
+    let body = json!({"user_id": user, "product_id": "PROD-789", "quantity": 1}).to_string();
+    let answers = try_join_all((0..available + 9).map(|_| caller.order(&body))).await?;
+    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count() as u64;
+    ensure!((count(201), count(409)) == (available, 9), "{answers:?}");
+    ensure!(caller.stock("PROD-789").await? == [0, 0, sold + available], "all are sold, once");
     Ok(())
 }
