@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::problem::Problem;
 
-/// Longest wait for one answer. The gateway waits for order, and order for three such calls at the most, below API Gateway's 30 s.
-const TIMEOUT: Duration = Duration::from_secs(8);
-/// The same, for calls that themselves call.
+/// Longest wait for one answer. An order's way has four such calls, one after the other.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for the answer of a function that makes such calls itself: below API Gateway's 30 s.
 const SAGA_TIMEOUT: Duration = Duration::from_secs(27);
 
 /// Another function, reached by its URL.
@@ -32,7 +32,7 @@ pub enum CallError {
 }
 
 impl Service {
-    /// The service at a base URL, called within 8 s.
+    /// The service at a base URL, called within 5 s.
     pub fn new(name: &'static str, base: Url) -> anyhow::Result<Self> {
         Self::with_timeout(name, base, TIMEOUT)
     }

@@ -17,7 +17,7 @@ use crate::{invocation, metrics, propagation, record_error};
 /// Middleware for [`axum::middleware::from_fn`]: records the request as a span and in `http.server.request.duration`. The
 /// parent is the caller's span, found in the headers. Add it last, outside of all that may answer instead of a handler.
 pub async fn trace(request: Request, next: Next) -> Response {
-    let method = known_method(request.method());
+    let (method, scheme) = (known_method(request.method()), scheme(request.headers()));
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let invocation_id = request.lambda_context_ref().map(|context| context.request_id.clone());
     let span = info_span!(
@@ -30,7 +30,7 @@ pub async fn trace(request: Request, next: Next) -> Response {
         http.route = route,
         http.response.status_code = Empty,
         url.path = request.uri().path(),
-        url.scheme = SCHEME,
+        url.scheme = scheme,
         faas.trigger = "http",
         faas.invocation_id = invocation_id,
         faas.coldstart = invocation::is_cold_start(),
@@ -43,7 +43,7 @@ pub async fn trace(request: Request, next: Next) -> Response {
     span.record("http.response.status_code", status.as_u16());
     let mut attributes = vec![
         KeyValue::new("http.request.method", method),
-        KeyValue::new("url.scheme", SCHEME),
+        KeyValue::new("url.scheme", scheme),
         KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
     ];
     attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
@@ -55,8 +55,12 @@ pub async fn trace(request: Request, next: Next) -> Response {
     response
 }
 
-/// API Gateway and function URLs are reached by nothing else.
-const SCHEME: &str = "https";
+/// How the caller reached API Gateway or the function URL, which say so in `x-forwarded-proto`; the local emulator says nothing
+/// and speaks plain HTTP.
+fn scheme(headers: &http::HeaderMap) -> &'static str {
+    let forwarded = headers.get("x-forwarded-proto");
+    if forwarded.is_some_and(|scheme| scheme == "https") { "https" } else { "http" }
+}
 
 /// The method, or `_OTHER`: a caller must not be able to make up names of spans.
 fn known_method(method: &http::Method) -> &'static str {
