@@ -10,6 +10,9 @@ use tokio::time::timeout;
 use crate::api::Caller;
 use crate::world::World;
 
+/// The collector's process.
+const COLLECTOR: &str = "rotel-agent";
+
 /// Longest wait for anything here.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -39,10 +42,27 @@ pub(crate) async fn invoke_with_every_event(world: &World) -> Result<()> {
 /// An order is placed although every inventory process has just been killed.
 pub(crate) async fn kill_and_order(world: &World) -> Result<()> {
     let user = world.new_user();
-    let killed = kill(world, "inventory").await?;
+    let killed = signal(world, "KILL", "inventory").await?;
     ensure!(killed > 0, "there was nothing to kill");
-    let body = demo::ORDER.replace(demo::USER, &user);
-    let placed = timeout(DEADLINE, Caller::new(world, &user)?.order(&body)).await??;
+    place_order(world, &user).await
+}
+
+/// Orders are placed although the collector takes connections and answers nothing.
+pub(crate) async fn hang_the_collector(world: &World) -> Result<()> {
+    let user = world.new_user();
+    ensure!(signal(world, "STOP", COLLECTOR).await? == 1, "there is one collector");
+    let placed = async {
+        place_order(world, &user).await?;
+        place_order(world, &user).await
+    };
+    let placed = placed.await;
+    signal(world, "CONT", COLLECTOR).await?;
+    placed
+}
+
+async fn place_order(world: &World, user: &str) -> Result<()> {
+    let body = demo::ORDER.replace(demo::USER, user);
+    let placed = timeout(DEADLINE, Caller::new(world, user)?.order(&body)).await??;
     ensure!(placed.status == 201, "{placed:?}");
     Ok(())
 }
@@ -50,7 +70,7 @@ pub(crate) async fn kill_and_order(world: &World) -> Result<()> {
 /// The stack says which emulator died; when it is stopped nothing listens and nothing runs any more.
 pub(crate) async fn kill_an_emulator(world: &World) -> Result<()> {
     let failed = world.stack().failed();
-    ensure!(kill(world, "rotel-agent").await? == 1, "there is one collector");
+    ensure!(signal(world, "KILL", COLLECTOR).await? == 1, "there is one collector");
     let error = timeout(DEADLINE, failed).await?.to_string();
     ensure!(error.contains("rotel has died"), "{error}");
 
@@ -64,11 +84,11 @@ pub(crate) async fn kill_an_emulator(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Sends SIGKILL to every process of that name in the stack.
-async fn kill(world: &World, name: &str) -> Result<usize> {
+/// Sends a signal to every process of that name in the stack.
+async fn signal(world: &World, signal: &str, name: &str) -> Result<usize> {
     let found: Vec<_> = processes(world).await?.into_iter().filter(|(_, command)| command.ends_with(name)).collect();
     for (pid, _) in &found {
-        ensure!(Command::new("kill").args(["-KILL", pid]).status().await?.success(), "cannot kill {pid}");
+        ensure!(Command::new("kill").args(["-s", signal, pid]).status().await?.success(), "cannot signal {pid}");
     }
     Ok(found.len())
 }

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         trial("buyers_in_parallel_get_what_there_is_and_no_more", async |world| orders::parallel(world).await),
         trial("every_event_invokes_its_function", async |world| functions::invoke_with_every_event(world).await),
         trial("a_poison_record_is_parked_and_holds_up_nobody", async |world| poison::park(world).await),
+        trial("a_collector_that_hangs_fails_no_order", async |world| functions::hang_the_collector(world).await),
         trial("killed_functions_are_replaced", async |world| functions::kill_and_order(world).await),
         // The last one: it ends the stack.
         trial("a_dead_emulator_is_named_and_nothing_is_left", async |world| functions::kill_an_emulator(world).await),
