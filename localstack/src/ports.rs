@@ -1,7 +1,7 @@
 //! TCP ports on the loopback interface: free ones, and whether the chosen ones are.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
 use anyhow::{Result, bail};
 use uuid::Uuid;
@@ -19,14 +19,28 @@ pub(crate) struct Port {
 /// listens on its port, and any of the connections made meanwhile could take it.
 const RANGE: std::ops::Range<u16> = 20_000..30_000;
 
+/// Listens on a port of every loopback address that this machine has. What `localhost` means, and which of the two a client
+/// takes, differs: `cargo lambda invoke` takes `::1`.
+pub(crate) fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
+    let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    if !has_v6() {
+        return Ok(vec![v4]);
+    }
+    Ok(vec![v4, TcpListener::bind((Ipv6Addr::LOCALHOST, port))?])
+}
+
+/// Whether this machine has the loopback address `::1`.
+fn has_v6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
 /// Ports that nothing listens on, all different.
 pub(crate) fn free<const N: usize>() -> io::Result<[u16; N]> {
     // From anywhere in the range, so that two stacks that start at once don't look at the same ports. All are held until the
     // last is found, so that none comes twice.
     let (length, anywhere) = (RANGE.len(), Uuid::new_v4().as_fields().0 as usize);
     let candidates = RANGE.cycle().skip(anywhere % length).take(length);
-    let bound = candidates.filter_map(|port| Some((port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?)));
-    let held: Vec<_> = bound.take(N).collect();
+    let held: Vec<_> = candidates.filter_map(|port| Some((port, listen(port).ok()?))).take(N).collect();
     let ports: Vec<_> = held.iter().map(|(port, _)| *port).collect();
     ports.try_into().map_err(|_| io::Error::other("too few free ports"))
 }
@@ -34,7 +48,7 @@ pub(crate) fn free<const N: usize>() -> io::Result<[u16; N]> {
 /// Fails on the first port that something listens on already, with one line that says what to do.
 pub(crate) fn check(ports: &[Port]) -> Result<()> {
     for Port { number, purpose, variable } in ports {
-        if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, *number)) {
+        if let Err(error) = listen(*number) {
             let flag = variable.to_lowercase().replace('_', "-");
             let reason = match error.kind() {
                 io::ErrorKind::AddrInUse => "something listens there already".to_owned(),

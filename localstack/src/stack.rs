@@ -144,7 +144,7 @@ impl Stack {
         let servers = &self.endpoints.kafka_bootstrap_servers;
         let kafka = self.launcher.kafka(&tools.broker, servers, self.kafka_data.path(), controller_port);
         let traces = async {
-            self.viewer().await?;
+            self.viewer()?;
             self.launcher.collector(tools, grpc_port).await
         };
         // The broker takes longest: meanwhile, every function starts that does not need it.
@@ -152,7 +152,7 @@ impl Stack {
             let lambda = self.launcher.lambda(tools, runtime_port);
             let ((), resources) = tokio::try_join!(lambda, self.aws(tools, &template))?;
             let functions = self.functions(&template, &resources)?;
-            self.front(&functions, runtime_port).await?;
+            self.front(&functions, runtime_port)?;
             self.run(functions.iter().filter(|function| !functions::needs_kafka(function)), runtime_port)?;
             wait::healthy("the gateway", &format!("{}/healthz", self.endpoints.api_url), START).await?;
             anyhow::Ok((resources, functions))
@@ -179,8 +179,8 @@ impl Stack {
     }
 
     /// The trace viewer, in this process.
-    async fn viewer(&self) -> Result<()> {
-        self.serve("the trace viewer", self.launcher.config.viewer_port, trace_viewer::app(self.store.clone())).await?;
+    fn viewer(&self) -> Result<()> {
+        self.serve("the trace viewer", self.launcher.config.viewer_port, &trace_viewer::app(self.store.clone()))?;
         self.launcher.progress.ready("trace viewer", "Jaeger UI", &self.endpoints.viewer_url);
         Ok(())
     }
@@ -192,10 +192,10 @@ impl Stack {
     }
 
     /// The API's port, before the Lambda emulator.
-    async fn front(&self, functions: &[Function], runtime_port: u16) -> Result<()> {
+    fn front(&self, functions: &[Function], runtime_port: u16) -> Result<()> {
         let names = functions.iter().map(|function| function.name.clone());
         let app = front::app(format!("http://127.0.0.1:{runtime_port}"), names, front::LIMITS)?;
-        self.serve("the API", self.launcher.config.api_port, app).await
+        self.serve("the API", self.launcher.config.api_port, &app)
     }
 
     /// Copies of some functions.
@@ -220,13 +220,16 @@ impl Stack {
     }
 
     /// Serves a router in this process until the emulators stop.
-    async fn serve(&self, part: &'static str, port: u16, app: axum::Router) -> Result<()> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("{part} cannot listen"))?;
-        let failures = self.launcher.failures.clone();
-        self.launcher.emulators.spawn_until_stopped(async move {
-            let end = axum::serve(listener, app).await;
-            failures.report_end(part, end.map_err(Into::into));
-        });
+    fn serve(&self, part: &'static str, port: u16, app: &axum::Router) -> Result<()> {
+        for listener in ports::listen(port).with_context(|| format!("{part} cannot listen on port {port}"))? {
+            listener.set_nonblocking(true)?;
+            let (listener, app) = (TcpListener::from_std(listener)?, app.clone());
+            let failures = self.launcher.failures.clone();
+            self.launcher.emulators.spawn_until_stopped(async move {
+                let end = axum::serve(listener, app).await;
+                failures.report_end(part, end.map_err(Into::into));
+            });
+        }
         Ok(())
     }
 }

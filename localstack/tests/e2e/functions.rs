@@ -16,7 +16,8 @@ const COLLECTOR: &str = "rotel-agent";
 /// Longest wait for anything here.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// `cargo lambda invoke <function> --data-file events/<function>.json`, as the README has it.
+/// `cargo lambda invoke <function> --data-file events/<function>.json`, as the README has it: to the address that it takes by
+/// itself, which is `::1`.
 pub(crate) async fn invoke_with_every_event(world: &World) -> Result<()> {
     let port = world.stack().endpoints().api_url.rsplit(':').next().context("a port")?.to_owned();
     let mut events: Vec<_> = std::fs::read_dir(root().join("events"))?.collect::<Result<_, _>>()?;
@@ -26,7 +27,11 @@ pub(crate) async fn invoke_with_every_event(world: &World) -> Result<()> {
         let path = event.path();
         let function = path.file_stem().and_then(|stem| stem.to_str()).context("a file's name")?;
         let mut invoke = Command::new(root().join(".tools/venv/bin/cargo-lambda"));
-        invoke.args(["lambda", "invoke", function, "--invoke-address", "127.0.0.1", "--invoke-port", &port]);
+        invoke.args(["lambda", "invoke", function, "--invoke-port", &port]);
+        if std::net::TcpListener::bind("[::1]:0").is_err() {
+            // On a machine without `::1` it has to be told.
+            invoke.args(["--invoke-address", "127.0.0.1"]);
+        }
         let output = timeout(DEADLINE, invoke.arg("--data-file").arg(&path).current_dir(root()).output()).await??;
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success(), "{function}: {stdout}{stderr}");
@@ -78,8 +83,10 @@ pub(crate) async fn kill_an_emulator(world: &World) -> Result<()> {
     let left = processes(world).await?;
     ensure!(left.is_empty(), "left running: {left:?}");
     for port in world.stack().ports() {
-        let connected = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
-        ensure!(connected.is_err(), "port {port} is still listened on");
+        for address in ["127.0.0.1", "::1"] {
+            let connected = tokio::net::TcpStream::connect((address, port)).await;
+            ensure!(connected.is_err(), "{address} port {port} is still listened on");
+        }
     }
     Ok(())
 }
