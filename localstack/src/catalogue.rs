@@ -1,5 +1,6 @@
 //! The products that a new local stack sells.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,6 +20,9 @@ struct Product {
     stock: u64,
     reserved: u64,
     sold: u64,
+    shards: u16,
+    /// What orders hold: nothing yet.
+    holds: BTreeMap<String, ()>,
 }
 
 /// Puts the catalogue into the table; a product that is there already stays as it is.
@@ -30,7 +34,18 @@ pub(crate) async fn seed(dynamodb: &Client, table: &str) -> Result<()> {
     ];
     for (product_id, name, unit_price_millis, stock) in products {
         let pk = format!("PRODUCT#{product_id}");
-        let product = Product { pk, product_id, name, unit_price_millis, currency: "USD", stock, reserved: 0, sold: 0 };
+        let product = Product {
+            pk,
+            product_id,
+            name,
+            unit_price_millis,
+            currency: "USD",
+            stock,
+            reserved: 0,
+            sold: 0,
+            shards: 1,
+            holds: BTreeMap::new(),
+        };
         let put = dynamodb.put_item().table_name(table).set_item(Some(serde_dynamo::to_item(product)?));
         let put = put.condition_expression("attribute_not_exists(pk)").send();
         match timeout(Duration::from_secs(10), put).await.context("seeding the catalogue hangs")? {

@@ -25,7 +25,8 @@ where
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => value.parse().map(Some).map_err(|error| anyhow::anyhow!("{name} is wrong: {error}")),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(anyhow::anyhow!("{name} is wrong: {error}")),
+        // Without the value: it may be a secret.
+        Err(std::env::VarError::NotUnicode(_)) => Err(anyhow::anyhow!("{name} is wrong: not Unicode")),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod http;
 

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
@@ -120,6 +121,9 @@ fn table_names(input: &Input) -> Vec<String> {
     let one = one.or_else(|| input.downcast_ref::<QueryInput>().map(QueryInput::table_name));
     if let Some(table) = one {
         return table.map(str::to_owned).into_iter().collect();
+    }
+    if let Some(requests) = input.downcast_ref::<BatchGetItemInput>().and_then(|input| input.request_items.as_ref()) {
+        return requests.keys().cloned().collect();
     }
     let mut tables = Vec::new();
     for item in input.downcast_ref::<TransactWriteItemsInput>().into_iter().flat_map(|input| input.transact_items()) {

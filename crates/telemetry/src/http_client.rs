@@ -4,19 +4,30 @@
 
 use std::time::Instant;
 
+use http::{Request, Response};
 use opentelemetry::KeyValue;
-use reqwest::{Client, Request, Response};
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{metrics, propagation, record_error};
 
-/// Sends a request, and records it as a span and in `http.client.request.duration`. `template` is the path with its variables
-/// as names (`/orders/{id}`), which names the span. The span's context goes along in the headers.
-pub async fn send(client: &Client, mut request: Request, template: &'static str) -> reqwest::Result<Response> {
+/// An error's class: the value of `error.type`, one of few.
+pub trait ErrorType {
+    /// `timeout`, `connect`, or `_OTHER`.
+    fn error_type(&self) -> &'static str;
+}
+
+/// Sends a request by `transport`, and records it as a span and in `http.client.request.duration`. `template` is the path with
+/// its variables as names (`/orders/{id}`), which names the span. The span's context goes along in the headers.
+pub async fn send<B, R, E: ErrorType>(
+    mut request: Request<B>,
+    template: &'static str,
+    transport: impl AsyncFnOnce(Request<B>) -> Result<Response<R>, E>,
+) -> Result<Response<R>, E> {
     let method = request.method().as_str().to_owned();
-    let host = request.url().host_str().unwrap_or_default().to_owned();
-    let port = request.url().port_or_known_default().unwrap_or_default();
+    let host = request.uri().host().unwrap_or_default().to_owned();
+    let default_port = if request.uri().scheme_str() == Some("https") { 443 } else { 80 };
+    let port = request.uri().port_u16().unwrap_or(default_port);
     let span = info_span!(
         "request",
         otel.name = format!("{method} {template}"),
@@ -27,13 +38,13 @@ pub async fn send(client: &Client, mut request: Request, template: &'static str)
         http.response.status_code = Empty,
         server.address = host,
         server.port = port,
-        url.full = request.url().as_str(),
+        url.full = request.uri().to_string(),
         url.template = template,
     );
     propagation::inject_into_headers(&span.context(), request.headers_mut());
 
     let started = Instant::now();
-    let result = client.execute(request).instrument(span.clone()).await;
+    let result = transport(request).instrument(span.clone()).await;
     let mut attributes = vec![
         KeyValue::new("http.request.method", method),
         KeyValue::new("server.address", host),
@@ -46,9 +57,7 @@ pub async fn send(client: &Client, mut request: Request, template: &'static str)
             attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
             (status.is_client_error() || status.is_server_error()).then(|| status.as_str().to_owned())
         }
-        Err(error) if error.is_timeout() => Some("timeout".to_owned()),
-        Err(error) if error.is_connect() => Some("connect".to_owned()),
-        Err(_) => Some("_OTHER".to_owned()),
+        Err(error) => Some(error.error_type().to_owned()),
     };
     if let Some(error_type) = error_type {
         record_error(&span, &error_type);

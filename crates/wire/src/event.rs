@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::order::{OrderStatus, OrderView, PricedLine};
 use crate::{Currency, Money, OrderId, UserId};
 
-/// An order came to rest. The value of a record of the topic `order-notifications`; its key is the order's id.
+/// An order came to rest. The value of a record of the topic `order-notifications`; its key is the order's id, so that an order's
+/// events stay in their order. Its schema is `schemas/order-event.v1.schema.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderEvent {
     /// The event: `{order_id}:{sequence}`. Consumers drop what they have seen.
@@ -32,9 +33,8 @@ pub struct OrderEvent {
 }
 
 impl OrderEvent {
-    /// The order's first event, of it as it is now.
-    pub fn first(order: &OrderView, occurred_at: DateTime<Utc>) -> Self {
-        let sequence = 1;
+    /// The event that an order came to rest as it is now.
+    pub fn new(order: &OrderView, sequence: u32, occurred_at: DateTime<Utc>) -> Self {
         Self {
             event_id: format!("{}:{sequence}", order.order_id),
             version: 1,

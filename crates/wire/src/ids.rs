@@ -76,7 +76,7 @@ outside_id!(
     "product_id"
 );
 
-/// An order's id: a UUIDv7, so that newer orders sort after older ones (RFC 9562, section 5.7).
+/// An order's id: a UUIDv7 (RFC 9562, section 5.7), or a UUIDv5 (section 5.5) made from an Idempotency-Key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(Uuid);
@@ -86,6 +86,15 @@ impl OrderId {
     #[expect(clippy::new_without_default, reason = "every call gives another id")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// The id that these words name, always the same: one after the other, and each by itself (`["a", "bc"]` is not `["ab", "c"]`).
+    pub fn named(words: &[&str]) -> Self {
+        /// A namespace of this system's own.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x6f2f_4f7e_9d0c_4c55_8a52_6d1c_8e0b_9a31);
+        let name: Vec<u8> =
+            words.iter().flat_map(|word| [&(word.len() as u64).to_be_bytes(), word.as_bytes()].concat()).collect();
+        Self(Uuid::new_v5(&NAMESPACE, &name))
     }
 }
 
@@ -172,5 +181,24 @@ mod tests {
         let text = TransactionId::of(order).to_string();
         assert_eq!(text.parse::<TransactionId>().unwrap().order(), order);
         assert!(order.to_string().parse::<TransactionId>().is_err());
+    }
+
+    #[test]
+    fn words_name_one_order_and_other_words_another() {
+        let named = OrderId::named(&["POST /orders", "USER-001", "key"]);
+        assert_eq!(OrderId::named(&["POST /orders", "USER-001", "key"]), named);
+        assert_eq!(named.to_string().parse(), Ok(named));
+        assert_eq!(named.to_string().as_bytes()[14], b'5', "a UUIDv5: {named}");
+        let others: [&[&str]; 6] = [
+            &["POST /orders", "USER-002", "key"],
+            &["POST /orders", "USER-001", "Key"],
+            &["POST /orders", "USER-001key"],
+            &["POST /orders", "USER-001", "key", ""],
+            &["POST /orders", "USER-00", "1key"],
+            &["USER-001", "POST /orders", "key"],
+        ];
+        for other in others {
+            assert_ne!(OrderId::named(other), named, "{other:?}");
+        }
     }
 }

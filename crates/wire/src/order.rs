@@ -86,7 +86,8 @@ impl PlaceOrder {
     }
 }
 
-/// Where an order is on its way: `PENDING → RESERVED → PAID → CONFIRMED`, or where it came to rest otherwise.
+/// Where an order is on its way: `PENDING → RESERVED → PAID → CONFIRMED`, or where it came to rest otherwise. What is not at rest
+/// can be cancelled on its way, and a confirmed order afterwards: `CANCELLING → CANCELLED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {
@@ -94,7 +95,7 @@ pub enum OrderStatus {
     Pending,
     /// Stock is reserved; the charge may or may not have happened yet.
     Reserved,
-    /// Charged.
+    /// Charged; the stock may or may not be sold yet. Recorded only where the sale has no answer.
     Paid,
     /// Charged, and the stock is sold.
     Confirmed,
@@ -102,7 +103,9 @@ pub enum OrderStatus {
     Rejected,
     /// The charge was declined; the stock is released.
     PaymentFailed,
-    /// Cancelled by the caller; refunded and released.
+    /// To be cancelled; the charge may or may not be refunded yet, nor the stock released.
+    Cancelling,
+    /// Cancelled; refunded and released.
     Cancelled,
 }
 

@@ -19,16 +19,28 @@ pub struct ProcessPayment {
     pub payment_token: Option<String>,
 }
 
-/// Where a charge is.
+/// `POST /payment/{transaction_id}/refund`: take back an order's charge, or, where there is none, see to it that there never will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefundPayment {
+    /// How much the charge is, or would have been.
+    pub amount: Money,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+/// Where a charge is. It is recorded once its outcome is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentStatus {
-    /// Asked of the provider; its answer is not recorded yet.
-    Processing,
     /// Charged.
     Approved,
     /// Refused by the provider; nothing was charged.
     Declined,
+    /// Charged, and paid back.
+    Refunded,
+    /// Never charged, and never will be: the order was cancelled before.
+    Voided,
 }
 
 /// `GET /payment/{transaction_id}`, and the answer of `POST /payment/process`.

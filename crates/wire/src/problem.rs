@@ -34,6 +34,9 @@ pub enum ProblemType {
     /// 409: asked too late, or of something in another state.
     #[serde(rename = "urn:order-system:problem:conflict")]
     Conflict,
+    /// 409: the first request with this Idempotency-Key is still under way; ask again.
+    #[serde(rename = "urn:order-system:problem:request-in-flight")]
+    RequestInFlight,
     /// 413: the body is too long.
     #[serde(rename = "urn:order-system:problem:payload-too-large")]
     PayloadTooLarge,
@@ -46,6 +49,9 @@ pub enum ProblemType {
     /// 422: the catalogue's price is another.
     #[serde(rename = "urn:order-system:problem:amount-mismatch")]
     AmountMismatch,
+    /// 422: the Idempotency-Key was used with another body.
+    #[serde(rename = "urn:order-system:problem:idempotency-key-reused")]
+    IdempotencyKeyReused,
     /// 500: our fault. The text says no more than that; the id is in the logs.
     #[serde(rename = "urn:order-system:problem:internal")]
     Internal,
@@ -67,10 +73,10 @@ impl ProblemType {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::OutOfStock | Self::Conflict => 409,
+            Self::OutOfStock | Self::Conflict | Self::RequestInFlight => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
-            Self::Unprocessable | Self::AmountMismatch => 422,
+            Self::Unprocessable | Self::AmountMismatch | Self::IdempotencyKeyReused => 422,
             Self::Internal | Self::Other => 500,
             Self::Unavailable => 503,
         }
@@ -87,12 +93,22 @@ impl ProblemType {
             Self::MethodNotAllowed => "The method is not allowed here",
             Self::OutOfStock => "Not enough stock",
             Self::Conflict => "Not possible in the present state",
+            Self::RequestInFlight => "A request with this Idempotency-Key is under way",
             Self::PayloadTooLarge => "The body is too long",
             Self::UnsupportedMediaType => "The body must be application/json",
             Self::Unprocessable => "The request can't be carried out as it stands",
             Self::AmountMismatch => "The amount is not the catalogue's",
+            Self::IdempotencyKeyReused => "The Idempotency-Key was used with another body",
             Self::Internal | Self::Other => "Internal error",
             Self::Unavailable => "Not available at the moment",
+        }
+    }
+
+    /// After how many seconds asking again may help: the `Retry-After` of the answer.
+    pub fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::RequestInFlight | Self::Unavailable => Some(2),
+            _ => None,
         }
     }
 }

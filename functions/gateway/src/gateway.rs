@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use function::client::Service;
 use function::config;
-use reqwest::Url;
 
 use crate::Authenticator;
 
@@ -21,17 +20,17 @@ impl Gateway {
     /// From `ORDER_URL`, `INVENTORY_URL`, `PAYMENT_URL` (base URLs) and what [`Authenticator::from_env`] reads.
     pub fn from_env() -> anyhow::Result<Self> {
         let [order, inventory, payment] = ["ORDER_URL", "INVENTORY_URL", "PAYMENT_URL"].map(config::base_url);
-        Self::new(order?, inventory?, payment?, Authenticator::from_env()?)
+        Ok(Self::new(
+            Service::orchestrating("order", order?)?,
+            Service::new("inventory", inventory?)?,
+            Service::new("payment", payment?)?,
+            Authenticator::from_env()?,
+        ))
     }
 
-    /// Before the services at these base URLs.
-    pub fn new(order: Url, inventory: Url, payment: Url, authenticator: Authenticator) -> anyhow::Result<Self> {
-        Ok(Self {
-            order: Service::orchestrating("order", order)?,
-            inventory: Service::new("inventory", inventory)?,
-            payment: Service::new("payment", payment)?,
-            authenticator: Arc::new(authenticator),
-        })
+    /// Before these services.
+    pub fn new(order: Service, inventory: Service, payment: Service, authenticator: Authenticator) -> Self {
+        Self { order, inventory, payment, authenticator: Arc::new(authenticator) }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The gateway's routes: the table of what callers can do.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use function::client::CallError;
 use function::http::{Error, Json, Path};
-use http::{Method, StatusCode, header};
+use http::header::{self, HeaderMap, HeaderName};
+use http::{HeaderValue, Method, Response};
 use wire::inventory::{Product, PutProduct};
 use wire::order::{OrderView, PlaceOrder};
 use wire::payment::Payment;
@@ -15,12 +18,21 @@ use wire::{OrderId, ProductId, TransactionId};
 
 use crate::{Caller, Gateway};
 
+/// The caller's name for a request, so that asking again does not order again (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest Idempotency-Key, in bytes. Which keys are good ones is order's to know.
+const MAX_IDEMPOTENCY_KEY: usize = 300;
+/// What of a service's answer is the caller's to see, besides the status and the body.
+const PASSED_ON: [HeaderName; 3] =
+    [header::CONTENT_TYPE, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")];
+
 /// The gateway's routes.
 pub fn app(gateway: Gateway) -> Router {
     function::http::app(
         Router::new()
             .route("/api/orders", post(place_order))
             .route("/api/orders/{order_id}", get(order))
+            .route("/api/orders/{order_id}/cancel", post(cancel_order))
             .route("/api/inventory/{product_id}", get(product).put(put_product))
             .route("/api/payments/{transaction_id}", get(payment))
             .route("/healthz", get(healthz))
@@ -35,19 +47,36 @@ async fn healthz() -> Json<serde_json::Value> {
 async fn place_order(
     State(gateway): State<Gateway>,
     caller: Caller,
+    headers: HeaderMap,
     Json(body): Json<PlaceOrder>,
-) -> Result<Response, Error> {
+) -> Result<Response<Body>, Error> {
     caller.require_scope("orders:write")?;
     if body.user_id != caller.user_id {
         return Err(Problem::new(ProblemType::Forbidden, "user_id is not the token's").into());
     }
+    let order = match idempotency_key(&headers)? {
+        Some(key) => gateway.order.with_header(IDEMPOTENCY_KEY, key.clone()),
+        None => gateway.order,
+    };
     // Whatever order answers is the caller's to see: a confirmed order, one under way, or why there is none.
-    let sent = gateway.order.send(Method::POST, "orders", "/orders", Some(&body)).await;
-    let (status, body) = sent.map_err(CallError::Unknown)?;
-    let placed = status.is_success().then(|| serde_json::from_slice(&body)).transpose();
+    let answer = pass_on(order.send(Method::POST, "orders", "/orders", Some(&body)).await)?;
+    let placed = answer.status().is_success().then(|| serde_json::from_slice(answer.body())).transpose();
     let placed: Option<OrderView> = placed.map_err(anyhow::Error::from)?;
     let location = placed.map(|order| [(header::LOCATION, format!("/api/orders/{}", order.order_id))]);
-    Ok((location, pass_on(status, body)?).into_response())
+    Ok((location, answer.map(Body::from)).into_response())
+}
+
+/// 200 with the cancelled order; 202 where the charge or the stock is still on its way back; 409 where nothing was sold.
+async fn cancel_order(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+) -> Result<Response<Body>, Error> {
+    caller.require_scope("orders:write")?;
+    own_order(&gateway, &caller, id).await?;
+    let (path, template) = (format!("orders/{id}/cancel"), "/orders/{order_id}/cancel");
+    let sent = gateway.order.send(Method::POST, &path, template, Some(&serde_json::json!({}))).await;
+    Ok(pass_on(sent)?.map(Body::from))
 }
 
 async fn order(
@@ -82,12 +111,11 @@ async fn put_product(
     caller: Caller,
     Path(id): Path<ProductId>,
     Json(body): Json<PutProduct>,
-) -> Result<Response, Error> {
+) -> Result<Response<Body>, Error> {
     caller.require_scope("inventory:write")?;
     let (path, template) = (format!("inventory/{id}"), "/inventory/{product_id}");
     let sent = gateway.inventory.send(Method::PUT, &path, template, Some(&body)).await;
-    let (status, body) = sent.map_err(CallError::Unknown)?;
-    pass_on(status, body)
+    Ok(pass_on(sent)?.map(Body::from))
 }
 
 /// The order, if it is the caller's. Another's is told apart from none by nobody.
@@ -99,11 +127,27 @@ async fn own_order(gateway: &Gateway, caller: &Caller, id: OrderId) -> Result<Or
     Ok(order)
 }
 
-/// A service's answer as the gateway's own. A 5xx is the service's to know.
-fn pass_on(status: StatusCode, body: Vec<u8>) -> Result<Response, Error> {
-    if status.is_server_error() {
-        return Err(CallError::Unknown(anyhow::anyhow!("a service answered {status}")).into());
+/// The caller's Idempotency-Key as it came, where there is one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Problem> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let key = keys.next();
+    let too_long = key.is_some_and(|key| key.len() > MAX_IDEMPOTENCY_KEY);
+    if too_long || keys.next().is_some() {
+        let detail = format!("there can be one Idempotency-Key, of at most {MAX_IDEMPOTENCY_KEY} bytes");
+        return Err(Problem::new(ProblemType::BadRequest, detail));
     }
-    let content_type = if status.is_success() { "application/json" } else { problem::CONTENT_TYPE };
-    Ok((status, [(header::CONTENT_TYPE, content_type)], body).into_response())
+    Ok(key)
+}
+
+/// A service's answer as the gateway's own, its body as it is. What is neither a success nor a refusal that says why is the
+/// service's to know.
+fn pass_on(sent: anyhow::Result<Response<Bytes>>) -> Result<Response<Bytes>, CallError> {
+    let (mut parts, body) = sent?.into_parts();
+    let is_problem = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == problem::CONTENT_TYPE);
+    if !(parts.status.is_success() || parts.status.is_client_error() && is_problem) {
+        return Err(CallError::Unknown(anyhow::anyhow!("a service answered {}", parts.status)));
+    }
+    let passed_on = PASSED_ON.into_iter().filter_map(|name| parts.headers.remove(&name).map(|value| (name, value)));
+    parts.headers = passed_on.collect();
+    Ok(Response::from_parts(parts, body))
 }

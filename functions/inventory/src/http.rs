@@ -5,13 +5,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, http::StatusCode};
 use function::http::{Error, Json, Path};
-use wire::inventory::{Deduct, Product, PutProduct, Reservation, Reserve};
+use wire::inventory::{Deduct, MAX_SHARDS, Product, PutProduct, Reservation, Reserve, Settle};
 use wire::order::{MAX_LINES, MAX_QUANTITY};
 use wire::problem::{Problem, ProblemType};
 use wire::{Line, OrderId, ProductId};
 
-use crate::Settlement;
-use crate::store::{Refusal, Store};
+use crate::{Refusal, Store};
 
 /// The function's routes over a store.
 pub fn app(store: Store) -> Router {
@@ -39,7 +38,10 @@ async fn put_product(
     if !(1..=200).contains(&body.name.chars().count()) {
         return Err(Problem::new(ProblemType::Unprocessable, "name must have 1 to 200 characters").into());
     }
-    Ok(Json(store.put_product(&id, &body).await?))
+    if body.shards.is_some_and(|shards| !(1..=MAX_SHARDS).contains(&shards)) {
+        return Err(Problem::new(ProblemType::Unprocessable, format!("shards must be from 1 to {MAX_SHARDS}")).into());
+    }
+    Ok(Json(store.put_product(&id, &body).await??))
 }
 
 async fn reserve(State(store): State<Store>, Json(body): Json<Reserve>) -> Result<Response, Error> {
@@ -54,12 +56,22 @@ async fn deduct(State(store): State<Store>, Json(body): Json<Deduct>) -> Result<
     Ok(Json(store.deduct(body.order_id, &items).await??))
 }
 
-async fn confirm(State(store): State<Store>, Path(order): Path<OrderId>) -> Result<Json<Reservation>, Error> {
-    Ok(Json(store.settle(order, Settlement::Confirm).await??))
+async fn confirm(
+    State(store): State<Store>,
+    Path(order): Path<OrderId>,
+    Json(body): Json<Settle>,
+) -> Result<Json<Reservation>, Error> {
+    check(&body.items)?;
+    Ok(Json(store.confirm(order, &body.items).await??))
 }
 
-async fn release(State(store): State<Store>, Path(order): Path<OrderId>) -> Result<Json<Reservation>, Error> {
-    Ok(Json(store.settle(order, Settlement::Release).await??))
+async fn release(
+    State(store): State<Store>,
+    Path(order): Path<OrderId>,
+    Json(body): Json<Settle>,
+) -> Result<Json<Reservation>, Error> {
+    check(&body.items)?;
+    Ok(Json(store.release(order, &body.items).await??))
 }
 
 fn check(items: &[Line]) -> Result<(), Problem> {
@@ -82,7 +94,9 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let kind = match &refusal {
             Refusal::OutOfStock { .. } => ProblemType::OutOfStock,
-            Refusal::UnknownProduct(_) => ProblemType::Unprocessable,
+            Refusal::UnknownProduct(_) | Refusal::Scattered(_) | Refusal::FewerShards { .. } => {
+                ProblemType::Unprocessable
+            }
             Refusal::Settled => ProblemType::Conflict,
             Refusal::NoReservation => ProblemType::NotFound,
         };

@@ -1,14 +1,13 @@
 //! Delivering a job: claim it, deliver, record that it is delivered. Whoever finds a claim that has run out delivers again: a
 //! crash between delivery and record means a second delivery, never none.
 
-use chrono::Utc;
 use wire::{Channel, NotificationJob};
 
 use crate::store::{Claim, Store};
 
 /// Delivers a job, once; an error where it is not delivered, or where another is at it right now.
 pub(crate) async fn deliver(store: &Store, job: &NotificationJob) -> anyhow::Result<()> {
-    match store.claim(job, Utc::now()).await? {
+    match store.claim(job, (store.clock)()).await? {
         Claim::Taken => {}
         Claim::Delivered => {
             tracing::info!(event_id = job.event_id, "event {} was delivered before", job.event_id);
@@ -26,5 +25,5 @@ pub(crate) async fn deliver(store: &Store, job: &NotificationJob) -> anyhow::Res
             job.status
         ),
     }
-    store.delivered(job, Utc::now()).await
+    store.delivered(job, (store.clock)()).await
 }

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Duration, Utc};
+use function::clock::Clock;
 use wire::NotificationJob;
 
 /// The table of deliveries.
@@ -14,6 +15,7 @@ use wire::NotificationJob;
 pub struct Store {
     client: Client,
     table: String,
+    pub(crate) clock: Clock,
 }
 
 /// Whether a job may be delivered.
@@ -33,7 +35,13 @@ const CLAIM: Duration = Duration::seconds(60);
 impl Store {
     /// The table of that name.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, clock: Utc::now }
+    }
+
+    /// The same table at another time.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Claims a job.

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use function::http::{Error, Json, Path};
@@ -10,42 +10,72 @@ use wire::OrderId;
 use wire::order::{OrderStatus, OrderView, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
 
-use crate::{Refused, Saga};
+use crate::{IdempotencyKey, Order, Placed, Refused, Saga};
+
+/// The header by which a request says that it is the same as before.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header of an answer that was given before.
+const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 
 /// The function's routes over the saga.
 pub fn app(saga: Saga) -> Router {
-    let router = Router::new().route("/orders", post(place)).route("/orders/{order_id}", get(order));
+    let router = Router::new()
+        .route("/orders", post(place))
+        .route("/orders/{order_id}", get(order))
+        .route("/orders/{order_id}/cancel", post(cancel));
     function::http::app(router.with_state(saga))
 }
 
 /// 201 with the confirmed order; 202 with the order as it is, where a step has no answer yet: order-recovery goes on with it.
-async fn place(State(saga): State<Saga>, Json(request): Json<PlaceOrder>) -> Result<Response, Error> {
-    let order = saga.begin(&request).await?;
-    let (status, view) = match saga.finish(order.clone()).await {
-        Ok(order) => (StatusCode::CREATED, order.view()),
-        Err(error) => {
-            tracing::error!(order_id = %order.id, error = format!("{error:#}"), "order {} is left to recovery", order.id);
-            (StatusCode::ACCEPTED, saga.store.order(order.id).await.ok().flatten().unwrap_or(order).view())
-        }
-    };
-    match view.status {
-        OrderStatus::Rejected => Err(refused(ProblemType::OutOfStock, "there are fewer pieces than ordered", &view)),
-        OrderStatus::PaymentFailed => Err(refused(ProblemType::PaymentDeclined, "nothing was charged", &view)),
-        _ => {
-            let location = [(header::LOCATION, format!("/orders/{}", view.order_id))];
-            Ok((status, location, Json(view)).into_response())
-        }
+async fn place(
+    State(saga): State<Saga>,
+    headers: HeaderMap,
+    Json(request): Json<PlaceOrder>,
+) -> Result<Response, Error> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let key = keys.next().map(|key| IdempotencyKey::parse(key.as_bytes())).transpose()?;
+    if keys.next().is_some() {
+        return Err(Problem::new(ProblemType::BadRequest, "there are two Idempotency-Keys").into());
     }
+    Ok(match saga.place(&request, key.as_ref()).await? {
+        Placed::AtRest(order) => answer(&order),
+        Placed::Before(order) => ([(IDEMPOTENT_REPLAYED, "true")], answer(&order)).into_response(),
+        Placed::UnderWay(order) => created(StatusCode::ACCEPTED, order.view()),
+    })
 }
 
 async fn order(State(saga): State<Saga>, Path(id): Path<OrderId>) -> Result<Json<OrderView>, Error> {
     let order = saga.store.order(id).await?;
-    let view = order.map(|order| Json(order.view()));
-    view.ok_or_else(|| Problem::new(ProblemType::NotFound, format!("there is no order {id}")).into())
+    order.map(|order| Json(order.view())).ok_or_else(|| none(id))
 }
 
-fn refused(kind: ProblemType, detail: &str, order: &OrderView) -> Error {
-    Problem::new(kind, detail).for_order(order.order_id).into()
+/// 200 with the cancelled order; 202 where a step has no answer yet; 409 where nothing was sold. Asked again, the same.
+async fn cancel(State(saga): State<Saga>, Path(id): Path<OrderId>) -> Result<Response, Error> {
+    let (status, order) = match saga.cancel(id).await?.ok_or_else(|| none(id))? {
+        Placed::AtRest(order) | Placed::Before(order) => (StatusCode::OK, order),
+        Placed::UnderWay(order) => (StatusCode::ACCEPTED, order),
+    };
+    Ok((status, Json(order.view())).into_response())
+}
+
+/// How an order at rest is answered: by its first rest, so that the answer is the same however often it is given.
+fn answer(order: &Order) -> Response {
+    let Some(view) = order.first_rest() else { return created(StatusCode::ACCEPTED, order.view()) };
+    let refused = |kind, detail: &str| Error::from(Problem::new(kind, detail).for_order(view.order_id)).into_response();
+    match view.status {
+        OrderStatus::Rejected => refused(ProblemType::OutOfStock, "there are fewer pieces than ordered"),
+        OrderStatus::PaymentFailed => refused(ProblemType::PaymentDeclined, "nothing was charged"),
+        OrderStatus::Cancelled => refused(ProblemType::Conflict, "the order was cancelled before it was confirmed"),
+        _ => created(StatusCode::CREATED, view),
+    }
+}
+
+fn created(status: StatusCode, view: OrderView) -> Response {
+    (status, [(header::LOCATION, format!("/orders/{}", view.order_id))], Json(view)).into_response()
+}
+
+fn none(id: OrderId) -> Error {
+    Problem::new(ProblemType::NotFound, format!("there is no order {id}")).into()
 }
 
 impl From<Refused> for Error {

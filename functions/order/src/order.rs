@@ -1,10 +1,11 @@
 //! An order, apart from all I/O.
 
 use chrono::{DateTime, Duration, Utc};
+use telemetry::propagation::Carrier;
 use wire::inventory::Product;
 use wire::order::{OrderStatus, OrderView, PlaceOrder, PricedLine};
 use wire::problem::{Problem, ProblemType};
-use wire::{Currency, Line, Money, OrderId, TransactionId, UserId};
+use wire::{Currency, Line, Money, OrderEvent, OrderId, TransactionId, UserId};
 
 /// An order as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +26,41 @@ pub struct Order {
     pub payment_token: Option<String>,
     /// When it was placed.
     pub created_at: DateTime<Utc>,
+    /// What was asked for, hashed, where it was placed with an Idempotency-Key.
+    pub fingerprint: Option<String>,
+    /// What has come of it: the outbox. Event n is the n-th.
+    pub events: Vec<Rest>,
+    /// How many of its events are in Kafka.
+    pub relayed: u32,
+    /// Until when whoever works on it has it for himself, unless he gives it back.
+    pub lease: Option<DateTime<Utc>>,
+    /// When recovery takes it up; none where nothing is left to do.
+    pub deadline: Option<DateTime<Utc>>,
+    /// How often recovery has taken it up.
+    pub attempts: u32,
 }
 
-/// How long after its placing an unfinished order is left to the request that placed it.
-const GRACE: Duration = Duration::seconds(60);
+/// An order's coming to rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// Where.
+    pub status: OrderStatus,
+    /// When.
+    pub occurred_at: DateTime<Utc>,
+    /// The context of the span that brought it there.
+    pub trace_context: Carrier,
+}
+
+/// How long one attempt has an order for itself: as long as the function may run.
+pub const LEASE: Duration = Duration::seconds(30);
+/// How long after an attempt began recovery takes the order up.
+pub const GRACE: Duration = Duration::seconds(60);
 
 impl Order {
     /// The order that a request makes at the catalogue's prices; a problem where it can't be one.
     /// `products` are the lines' products, in their order.
     pub fn place(
+        id: OrderId,
         request: &PlaceOrder,
         lines: &[Line],
         products: &[Product],
@@ -60,7 +87,7 @@ impl Order {
             return Err(Problem::new(ProblemType::AmountMismatch, detail));
         }
         Ok(Self {
-            id: OrderId::new(),
+            id,
             user_id: request.user_id.clone(),
             status: OrderStatus::Pending,
             lines,
@@ -68,12 +95,27 @@ impl Order {
             currency,
             payment_token: request.payment_token.clone(),
             created_at: now,
+            fingerprint: None,
+            events: Vec::new(),
+            relayed: 0,
+            lease: Some(now + LEASE),
+            deadline: Some(now + GRACE),
+            attempts: 0,
         })
     }
 
-    /// When recovery takes the order up, if it has not come to rest.
-    pub fn deadline(&self) -> DateTime<Utc> {
-        self.created_at + GRACE
+    /// The events that are not known to be in Kafka, with the contexts of their causes.
+    pub fn unrelayed(&self) -> impl Iterator<Item = (OrderEvent, &Carrier)> {
+        (1..).zip(&self.events).skip(self.relayed as usize).map(|(sequence, rest)| {
+            let order = Self { status: rest.status, ..self.clone() }.view();
+            (OrderEvent::new(&order, sequence, rest.occurred_at), &rest.trace_context)
+        })
+    }
+
+    /// The order as it first came to rest: what its placing is answered by, however often it is asked.
+    pub fn first_rest(&self) -> Option<OrderView> {
+        let first = self.events.first()?;
+        Some(Self { status: first.status, ..self.clone() }.view())
     }
 
     /// What is to be reserved.
@@ -84,7 +126,8 @@ impl Order {
 
     /// The order as its caller sees it.
     pub fn view(&self) -> OrderView {
-        let charged = matches!(self.status, OrderStatus::Paid | OrderStatus::Confirmed | OrderStatus::Cancelled);
+        use OrderStatus::{Cancelled, Cancelling, Confirmed, Paid};
+        let charged = matches!(self.status, Paid | Confirmed | Cancelling | Cancelled);
         OrderView {
             order_id: self.id,
             user_id: self.user_id.clone(),
@@ -113,12 +156,13 @@ mod tests {
             available: 9,
             reserved: 0,
             sold: 0,
+            shards: 1,
         }
     }
 
     fn place(body: &str, products: &[Product]) -> Result<Order, Problem> {
         let request: PlaceOrder = serde_json::from_str(body).unwrap();
-        Order::place(&request, &request.lines().unwrap(), products, Utc::now())
+        Order::place(OrderId::new(), &request, &request.lines().unwrap(), products, Utc::now())
     }
 
     #[test]

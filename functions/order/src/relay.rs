@@ -1,21 +1,52 @@
 //! From the orders table's stream to Kafka: at least once, and in order, because the first failure ends the batch. The stream
 //! gives it again from there.
+//!
+//! What an order's item says is not in Kafka yet is sent, whichever write the stream tells of. So an event is not lost with a
+//! record of the stream: order-recovery's next write to the order brings it up again.
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use kafka::Producer;
+use kafka::{Producer, Sent};
 use telemetry::messaging::{System, send_stored_span};
-use telemetry::propagation;
+use telemetry::propagation::{self, Carrier};
 use tracing::Instrument as _;
+use wire::OrderEvent;
 
-use crate::OutboxRow;
+use crate::{Store, store};
 
-/// Sends the outbox rows among a batch's records.
-pub async fn relay(producer: &Producer, topic: &str, event: Event) -> anyhow::Result<DynamoDbEventResponse> {
+/// Where events go.
+pub trait Topic {
+    /// The topic's name.
+    fn name(&self) -> &str;
+
+    /// Appends a record, and waits until the topic has it for good.
+    fn append(&self, key: &str, value: Vec<u8>, headers: Carrier) -> impl Future<Output = anyhow::Result<Sent>>;
+}
+
+/// A topic of Kafka.
+pub struct KafkaTopic {
+    /// The way to the brokers.
+    pub producer: Producer,
+    /// The topic's name.
+    pub name: String,
+}
+
+impl Topic for KafkaTopic {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn append(&self, key: &str, value: Vec<u8>, headers: Carrier) -> anyhow::Result<Sent> {
+        self.producer.send(&self.name, key, value, headers).await
+    }
+}
+
+/// Sends the events that a batch's orders have for Kafka.
+pub async fn relay(store: &Store, topic: &impl Topic, event: Event) -> anyhow::Result<DynamoDbEventResponse> {
     let mut response = DynamoDbEventResponse::default();
     for record in event.records {
         let sequence_number = record.change.sequence_number.clone();
-        if let Err(error) = relay_record(producer, topic, record).await {
+        if let Err(error) = relay_record(store, topic, record).await {
             let number = sequence_number.as_deref().unwrap_or_default();
             tracing::error!(sequence_number = number, error = format!("{error:#}"), "record {number} is not relayed");
             let mut failure = DynamoDbBatchItemFailure::default();
@@ -27,16 +58,27 @@ pub async fn relay(producer: &Producer, topic: &str, event: Event) -> anyhow::Re
     Ok(response)
 }
 
-async fn relay_record(producer: &Producer, topic: &str, record: EventRecord) -> anyhow::Result<()> {
-    if record.event_name != "INSERT" {
+async fn relay_record(store: &Store, topic: &impl Topic, record: EventRecord) -> anyhow::Result<()> {
+    if record.event_name == "REMOVE" {
         return Ok(());
     }
-    let Some(row) = OutboxRow::read(record.change.new_image)? else { return Ok(()) };
-    let span = send_stored_span(System::Kafka, topic, &row.trace_context);
-    let key = row.order_id.to_string();
+    let order = store::order(record.change.new_image)?;
+    let mut last = None;
+    for (event, cause) in order.unrelayed() {
+        send(topic, &event, cause).await?;
+        last = Some(event.sequence);
+    }
+    match last {
+        Some(sequence) => store.relayed(order.id, sequence).await,
+        None => Ok(()),
+    }
+}
+
+async fn send(topic: &impl Topic, event: &OrderEvent, cause: &Carrier) -> anyhow::Result<()> {
+    let span = send_stored_span(System::Kafka, topic.name(), cause);
+    let key = event.order_id.to_string();
     span.record("messaging.kafka.message.key", &key);
-    let headers = propagation::inject(&span);
-    let sent = producer.send(topic, &key, row.event.into_bytes(), headers);
+    let sent = topic.append(&key, serde_json::to_vec(event)?, propagation::inject(&span));
     match sent.instrument(span.clone()).await {
         Ok(sent) => {
             span.record("messaging.destination.partition.id", sent.partition.to_string());

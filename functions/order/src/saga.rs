@@ -1,146 +1,180 @@
 //! The saga: what an order's status says is done, the next step does, until the order has come to rest.
 //!
-//! Every step is keyed by the order's id and can be asked again, so that whoever finds an order half done, this request or
+//! Every step is keyed by the order's id and can be asked again, so that whoever finds an order half done, a request or
 //! order-recovery, just goes on. A step without an answer is not undone: whether it happened is not known.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use function::client::{CallError, Service};
+use function::clock::Clock;
 use function::{aws, config};
-use futures::future::try_join_all;
-use tracing::{Instrument as _, info_span};
-use wire::inventory::{Product, Reservation, Reserve};
-use wire::order::{OrderStatus, PlaceOrder};
-use wire::payment::{Payment, PaymentStatus, ProcessPayment};
-use wire::problem::{Problem, ProblemType};
-use wire::{Line, OrderEvent};
+use tracing::{Instrument as _, Span, info_span};
+use wire::inventory::{Reservation, Reserve, Settle};
+use wire::order::OrderStatus;
+use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
+use wire::problem::ProblemType;
+use wire::{OrderId, TransactionId};
 
-use crate::{Order, Store};
+use crate::{Order, Step, Store, Transition};
 
 /// The orders table and the two services that a step may call.
 #[derive(Debug, Clone)]
 pub struct Saga {
     /// The orders table.
     pub store: Store,
-    inventory: Service,
+    pub(crate) inventory: Service,
+    pub(crate) clock: Clock,
     payment: Service,
-}
-
-/// Why no order was made of a request.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// The caller's to know.
-    #[error("{}", .0.title)]
-    Problem(Box<Problem>),
-    /// Something did not answer.
-    #[error(transparent)]
-    Failed(#[from] anyhow::Error),
 }
 
 impl Saga {
     /// From `ORDERS_TABLE`, `INVENTORY_URL` and `PAYMENT_URL`.
     pub async fn from_env() -> anyhow::Result<Self> {
         let store = Store::new(aws::dynamodb(&aws::sdk_config().await), config::required("ORDERS_TABLE")?);
-        Self::new(store, config::base_url("INVENTORY_URL")?, config::base_url("PAYMENT_URL")?)
+        let inventory = Service::new("inventory", config::base_url("INVENTORY_URL")?)?;
+        Ok(Self::new(store, inventory, Service::new("payment", config::base_url("PAYMENT_URL")?)?))
     }
 
-    /// Over a store and the services' base URLs.
-    pub fn new(store: Store, inventory: reqwest::Url, payment: reqwest::Url) -> anyhow::Result<Self> {
-        let (inventory, payment) = (Service::new("inventory", inventory)?, Service::new("payment", payment)?);
-        Ok(Self { store, inventory, payment })
+    /// Over a store and the services.
+    pub fn new(store: Store, inventory: Service, payment: Service) -> Self {
+        Self { store, inventory, payment, clock: Utc::now }
     }
 
-    /// Records the order that a request makes at the catalogue's prices.
-    pub async fn begin(&self, request: &PlaceOrder) -> Result<Order, Refused> {
-        let unprocessable =
-            |detail: String| Refused::Problem(Box::new(Problem::new(ProblemType::Unprocessable, detail)));
-        let lines = request.lines().map_err(|invalid| unprocessable(invalid.to_string()))?;
-        let check = info_span!("order.checkInventory");
-        let products = try_join_all(lines.iter().map(|line| self.product(line))).instrument(check).await?;
-        let order = Order::place(request, &lines, &products, Utc::now());
-        let order = order.map_err(|problem| Refused::Problem(Box::new(problem)))?;
-        self.store.create(&order).await?;
-        Ok(order)
+    /// The same saga by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Takes an order to its rest, from wherever it is. An error leaves it where it is, recorded.
     pub async fn finish(&self, mut order: Order) -> anyhow::Result<Order> {
-        loop {
-            let span = match order.status {
-                OrderStatus::Pending => info_span!("order.reserveInventory"),
-                OrderStatus::Reserved => info_span!("order.processPayment"),
-                OrderStatus::Paid => info_span!("order.confirm"),
-                _ => return Ok(order),
-            };
-            order = self.step(order).instrument(span).await?;
+        while let Some(step) = Step::of(order.status) {
+            let span = span(step);
+            order = self.take(step, order).instrument(span).await?;
         }
+        Ok(order)
     }
 
-    /// Takes the next step and records it. If someone else took it, the order comes back as they left it.
-    async fn step(&self, order: Order) -> anyhow::Result<Order> {
-        let next = match order.status {
-            OrderStatus::Pending => self.reserve(&order).await?,
-            OrderStatus::Reserved => self.charge(&order).await?,
-            OrderStatus::Paid => self.sell(&order).await?,
-            at_rest => at_rest,
+    /// Takes a step and records what came of it. If someone else was faster, the order comes back as they left it.
+    async fn take(&self, step: Step, order: Order) -> anyhow::Result<Order> {
+        let transition = match step {
+            Step::Reserve => self.reserve(&order).await?,
+            // That an order is charged is not recorded while all goes well: the sale says it too.
+            Step::Charge => match self.charge(&order).await? {
+                Transition::Charged => return Ok(Order { status: OrderStatus::Paid, ..order }),
+                other => other,
+            },
+            Step::Sell => match self.sell(&order).await {
+                Ok(transition) => transition,
+                Err(error) => {
+                    self.record(&order, Transition::Charged).await?;
+                    return Err(error);
+                }
+            },
+            Step::Undo => self.undo(&order).await?,
         };
-        let stepped = Order { status: next, ..order.clone() };
-        let recorded = if next.is_final() {
-            let event = OrderEvent::first(&stepped.view(), Utc::now());
-            self.store.finish(&stepped, order.status, &event).await?
-        } else {
-            self.store.advance(&stepped, order.status).await?
-        };
-        Ok(if recorded { stepped } else { self.store.order(order.id).await?.unwrap_or(order) })
-    }
-
-    async fn product(&self, line: &Line) -> Result<Product, Refused> {
-        let path = format!("inventory/{}", line.product_id);
-        match self.inventory.get(&path, "/inventory/{product_id}").await {
-            Ok(product) => Ok(product),
-            Err(CallError::Refused(problem)) if problem.kind == ProblemType::NotFound => {
-                let detail = format!("there is no product {}", line.product_id);
-                Err(Refused::Problem(Box::new(Problem::new(ProblemType::Unprocessable, detail))))
-            }
-            Err(error) => Err(Refused::Failed(error.into())),
+        let recorded = self.record(&order, transition).await?;
+        if transition == Transition::Held && recorded.status == OrderStatus::Rejected {
+            // Another attempt found too few pieces. What came since is not for this order.
+            self.settle(&recorded, "release", "/inventory/reservations/{order_id}/release").await?;
         }
+        Ok(recorded)
     }
 
-    async fn reserve(&self, order: &Order) -> anyhow::Result<OrderStatus> {
+    pub(crate) async fn record(&self, order: &Order, transition: Transition) -> anyhow::Result<Order> {
+        self.store.record(order, transition, (self.clock)()).await
+    }
+
+    async fn reserve(&self, order: &Order) -> anyhow::Result<Transition> {
         let body = Reserve { order_id: order.id, items: order.items() };
         let template = "/inventory/reservations";
         match self.inventory.post::<Reservation>("inventory/reservations", template, &body).await {
-            Ok(_) => Ok(OrderStatus::Reserved),
-            Err(CallError::Refused(problem)) if problem.kind != ProblemType::Conflict => Ok(OrderStatus::Rejected),
+            Ok(_) => Ok(Transition::Held),
+            Err(CallError::Refused(problem)) => match problem.kind {
+                ProblemType::OutOfStock | ProblemType::Unprocessable => Ok(Transition::Rejected),
+                // Released already: the reservation has expired.
+                ProblemType::Conflict => Ok(Transition::Cancelling),
+                _ => Err(CallError::Refused(problem).into()),
+            },
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn charge(&self, order: &Order) -> anyhow::Result<OrderStatus> {
+    async fn charge(&self, order: &Order) -> anyhow::Result<Transition> {
+        match self.payment_of(order).await?.status {
+            PaymentStatus::Approved => Ok(Transition::Charged),
+            PaymentStatus::Declined => {
+                self.settle(order, "release", "/inventory/reservations/{order_id}/release").await?;
+                Ok(Transition::Declined)
+            }
+            PaymentStatus::Refunded | PaymentStatus::Voided => Ok(Transition::Cancelling),
+        }
+    }
+
+    /// Charges an order. A charge without an answer is queried by its key, and asked for again only where there is none: by the
+    /// same key, so that even then there is one at the most.
+    async fn payment_of(&self, order: &Order) -> anyhow::Result<Payment> {
         let body = ProcessPayment {
             order_id: order.id,
             amount: order.amount,
             currency: order.currency.clone(),
             payment_token: order.payment_token.clone(),
         };
-        let payment: Payment = self.payment.post("payment/process", "/payment/process", &body).await?;
-        match payment.status {
-            PaymentStatus::Approved => Ok(OrderStatus::Paid),
-            PaymentStatus::Declined => {
-                self.settle(order, "release", "/inventory/reservations/{order_id}/release").await?;
-                Ok(OrderStatus::PaymentFailed)
-            }
-            PaymentStatus::Processing => anyhow::bail!("the charge of {} has no answer yet", order.id),
+        let process = async || self.payment.post("payment/process", "/payment/process", &body).await;
+        let unknown = match process().await {
+            Err(CallError::Unknown(error)) => error,
+            known => return Ok(known?),
+        };
+        tracing::warn!(order_id = %order.id, error = format!("{unknown:#}"), "the charge of {} has no answer", order.id);
+        let path = format!("payment/{}", TransactionId::of(order.id));
+        match self.payment.get(&path, "/payment/{transaction_id}").await {
+            Err(CallError::Refused(problem)) if problem.kind == ProblemType::NotFound => Ok(process().await?),
+            queried => Ok(queried?),
         }
     }
 
-    async fn sell(&self, order: &Order) -> anyhow::Result<OrderStatus> {
-        self.settle(order, "confirm", "/inventory/reservations/{order_id}/confirm").await?;
-        Ok(OrderStatus::Confirmed)
+    async fn sell(&self, order: &Order) -> anyhow::Result<Transition> {
+        match self.settle(order, "confirm", "/inventory/reservations/{order_id}/confirm").await {
+            Ok(()) => Ok(Transition::Confirmed),
+            // The reservation has expired: there is nothing to sell any more.
+            Err(CallError::Refused(problem))
+                if matches!(problem.kind, ProblemType::Conflict | ProblemType::NotFound) =>
+            {
+                Ok(Transition::Cancelling)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    async fn settle(&self, order: &Order, how: &str, template: &'static str) -> anyhow::Result<()> {
+    async fn undo(&self, order: &Order) -> anyhow::Result<Transition> {
+        let path = format!("payment/{}/refund", TransactionId::of(order.id));
+        let body = RefundPayment { amount: order.amount, currency: order.currency.clone() };
+        let payment: Payment = self.payment.post(&path, "/payment/{transaction_id}/refund", &body).await?;
+        anyhow::ensure!(payment.status != PaymentStatus::Approved, "the refund of {} left it charged", order.id);
+        self.settle(order, "release", "/inventory/reservations/{order_id}/release").await?;
+        Ok(Transition::Cancelled)
+    }
+
+    async fn settle(&self, order: &Order, how: &str, template: &'static str) -> Result<(), CallError> {
         let path = format!("inventory/reservations/{}/{how}", order.id);
-        self.inventory.post::<Reservation>(&path, template, &serde_json::json!({})).await?;
+        self.inventory.post::<Reservation>(&path, template, &Settle { items: order.items() }).await?;
         Ok(())
+    }
+
+    /// Gives an order back that an attempt with that lease could not bring to rest, for whoever comes next.
+    pub(crate) async fn leave(&self, id: OrderId, lease: Option<DateTime<Utc>>, error: &anyhow::Error) {
+        tracing::error!(order_id = %id, error = format!("{error:#}"), "order {id} is left to recovery");
+        let Some(lease) = lease else { return };
+        if let Err(error) = self.store.give_back(id, lease).await {
+            tracing::error!(order_id = %id, error = format!("{error:#}"), "order {id} keeps its lease");
+        }
+    }
+}
+
+fn span(step: Step) -> Span {
+    match step {
+        Step::Reserve => info_span!("order.reserveInventory"),
+        Step::Charge => info_span!("order.processPayment"),
+        Step::Sell => info_span!("order.confirm"),
+        Step::Undo => info_span!("order.cancel"),
     }
 }

@@ -3,12 +3,13 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
+use function::client::CallError;
 use function::http::{Error, Json, Path};
 use wire::TransactionId;
-use wire::payment::{Payment, ProcessPayment};
+use wire::payment::{Payment, ProcessPayment, RefundPayment};
 use wire::problem::{Problem, ProblemType};
 
-use crate::{Provider, Store, charge};
+use crate::{ChargeError, Provider, Store, charge, refund, verify};
 
 /// The function's routes over a store and a provider.
 pub fn app(store: Store, provider: Provider) -> Router {
@@ -16,6 +17,7 @@ pub fn app(store: Store, provider: Provider) -> Router {
         Router::new()
             .route("/payment/process", post(process))
             .route("/payment/{transaction_id}", get(payment))
+            .route("/payment/{transaction_id}/refund", post(pay_back))
             .with_state((store, provider)),
     )
 }
@@ -24,17 +26,31 @@ async fn process(
     State((store, provider)): State<(Store, Provider)>,
     Json(request): Json<ProcessPayment>,
 ) -> Result<Json<Payment>, Error> {
-    let payment = charge(&store, provider, &request).await?;
-    if payment.amount != request.amount || payment.currency != request.currency {
-        return Err(Problem::new(ProblemType::Conflict, "the order has a charge of another amount").into());
-    }
-    Ok(Json(payment))
+    Ok(Json(charge(&store, &provider, &request).await?))
 }
 
 async fn payment(
-    State((store, _)): State<(Store, Provider)>,
+    State((store, provider)): State<(Store, Provider)>,
     Path(id): Path<TransactionId>,
 ) -> Result<Json<Payment>, Error> {
-    let payment = store.payment(id).await?;
+    let payment = verify(&store, &provider, id).await?;
     payment.map(Json).ok_or_else(|| Problem::new(ProblemType::NotFound, format!("there is no charge {id}")).into())
+}
+
+async fn pay_back(
+    State((store, provider)): State<(Store, Provider)>,
+    Path(id): Path<TransactionId>,
+    Json(request): Json<RefundPayment>,
+) -> Result<Json<Payment>, Error> {
+    Ok(Json(refund(&store, &provider, id, &request).await?))
+}
+
+impl From<ChargeError> for Error {
+    fn from(error: ChargeError) -> Self {
+        match error {
+            ChargeError::Conflict => Problem::new(ProblemType::Conflict, error.to_string()).into(),
+            ChargeError::Unknown(unknown) => CallError::Unknown(unknown.into()).into(),
+            ChargeError::Internal(error) => error.into(),
+        }
+    }
 }

@@ -5,6 +5,6 @@ pub mod http;
 mod provider;
 mod store;
 
-pub use charge::charge;
-pub use provider::{Answer, Provider};
+pub use charge::{ChargeError, charge, refund, verify};
+pub use provider::{HttpProvider, Provider, Simulated, Unknown};
 pub use store::Store;

@@ -10,9 +10,8 @@ fn main() -> ExitCode {
         let telemetry = telemetry::init()?;
         // `PAYMENTS_TABLE`: the table of charges.
         let table = config::required("PAYMENTS_TABLE")?;
-        // `PAYMENT_PROVIDER`: who charges; `simulated`.
-        let provider: Provider = config::required("PAYMENT_PROVIDER")?;
         let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
+        let provider = Provider::from_env(&store)?;
         function::http::serve(telemetry, http::app(store, provider)).await
     })
 }

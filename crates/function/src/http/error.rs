@@ -57,9 +57,13 @@ impl IntoResponse for Error {
             }
         };
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = problem.kind.retry_after();
         let mut response = (status, Json(problem)).into_response();
         let content_type = HeaderValue::from_static(problem::CONTENT_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

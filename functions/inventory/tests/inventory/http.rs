@@ -1,16 +1,16 @@
-//! The inventory function's routes, without a server.
-#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+//! The routes, without a server.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use inventory::{Store, http};
-use test_dynamodb::TestDynamoDb;
+use inventory::http;
 use tower::ServiceExt as _;
 
+use crate::world::World;
+
+const ORDER: &str = "019ab000-0000-7000-8000-000000000000";
+
 async fn app() -> axum::Router {
-    let dynamodb = TestDynamoDb::start().await.unwrap();
-    let table = dynamodb.table("InventoryTable").unwrap();
-    http::app(Store::new(dynamodb.client, table))
+    http::app(World::start().await.store)
 }
 
 async fn call(app: &axum::Router, method: &str, path: &str, body: &str) -> (StatusCode, String, String) {
@@ -26,7 +26,7 @@ async fn call(app: &axum::Router, method: &str, path: &str, body: &str) -> (Stat
 async fn a_product_is_entered_and_read() {
     let app = app().await;
     let body = r#"{"name":"Keyboard","unit_price":99.995,"currency":"USD","available":5}"#;
-    let entered = r#"{"product_id":"PROD-1","name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"reserved":0,"sold":0}"#;
+    let entered = r#"{"product_id":"PROD-1","name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"reserved":0,"sold":0,"shards":1}"#;
     for (method, body) in [("PUT", body), ("GET", "")] {
         let (status, content_type, body) = call(&app, method, "/inventory/PROD-1", body).await;
         assert_eq!((status, content_type.as_str(), body.as_str()), (StatusCode::OK, "application/json", entered));
@@ -34,10 +34,39 @@ async fn a_product_is_entered_and_read() {
 }
 
 #[tokio::test]
+async fn an_order_reserves_buys_and_returns() {
+    let app = app().await;
+    let product = r#"{"name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"shards":2}"#;
+    call(&app, "PUT", "/inventory/PROD-1", product).await;
+    let items = r#""items":[{"product_id":"PROD-1","quantity":4}]"#;
+    let reserve = format!(r#"{{"order_id":"{ORDER}",{items}}}"#);
+    for (path, body, status, answer) in [
+        ("", reserve, 201, format!(r#"{{"order_id":"{ORDER}","state":"RESERVED",{items}}}"#)),
+        (
+            "/019ab000-0000-7000-8000-000000000000/confirm",
+            format!("{{{items}}}"),
+            200,
+            format!(r#"{{"order_id":"{ORDER}","state":"CONFIRMED",{items}}}"#),
+        ),
+        (
+            "/019ab000-0000-7000-8000-000000000000/release",
+            format!("{{{items}}}"),
+            200,
+            format!(r#"{{"order_id":"{ORDER}","state":"RELEASED","items":[]}}"#),
+        ),
+    ] {
+        let (answered, _, body) = call(&app, "POST", &format!("/inventory/reservations{path}"), &body).await;
+        assert_eq!((answered.as_u16(), body), (status, answer), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_refusal_is_a_problem() {
     let app = app().await;
     let too_long = format!(r#"{{"name":"{}"}}"#, "x".repeat(70_000));
-    let reserve = r#"{"order_id":"019ab000-0000-7000-8000-000000000000","items":[{"product_id":"NONE","quantity":1}]}"#;
+    let reserve = &format!(r#"{{"order_id":"{ORDER}","items":[{{"product_id":"NONE","quantity":1}}]}}"#);
+    let confirm = format!("/inventory/reservations/{ORDER}/confirm");
+    let shards = |n| format!(r#"{{"name":"x","unit_price":1.00,"currency":"USD","available":5,"shards":{n}}}"#);
     for (method, path, body, status, kind) in [
         ("GET", "/inventory/PROD-1", "", 404, "not-found"),
         ("GET", "/inventory/%20", "", 404, "not-found"),
@@ -46,7 +75,12 @@ async fn every_refusal_is_a_problem() {
         ("PUT", "/inventory/PROD-1", "{", 400, "bad-request"),
         ("PUT", "/inventory/PROD-1", "{}", 422, "unprocessable"),
         ("PUT", "/inventory/PROD-1", &too_long, 413, "payload-too-large"),
+        ("PUT", "/inventory/PROD-1", &shards(0), 422, "unprocessable"),
+        ("PUT", "/inventory/PROD-1", &shards(51), 422, "unprocessable"),
         ("POST", "/inventory/reservations", reserve, 422, "unprocessable"),
+        ("POST", &confirm, "", 400, "bad-request"),
+        ("POST", &confirm, r#"{"items":[]}"#, 422, "unprocessable"),
+        ("POST", &confirm, r#"{"items":[{"product_id":"NONE","quantity":1}]}"#, 404, "not-found"),
     ] {
         let (answered, content_type, body) = call(&app, method, path, body).await;
         assert_eq!(answered.as_u16(), status, "{method} {path}: {body}");

@@ -1,16 +1,23 @@
-//! The gateway's routes, without a server: what is answered before any service is asked.
+//! The gateway's routes, without a server. Here what is answered before any service is asked.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
+mod issuer;
+mod orders;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use function::client::Service;
 use gateway::{Authenticator, Gateway, http};
 use tower::ServiceExt as _;
 
 /// A gateway whose issuer publishes the keys of a file, before services that nobody runs.
 fn app(jwks: &str) -> axum::Router {
-    let nobody = || "http://127.0.0.1:9/".parse().unwrap();
     let authenticator = Authenticator::new(jwks.parse().unwrap(), "issuer".into(), "audience".into());
-    http::app(Gateway::new(nobody(), nobody(), nobody(), authenticator).unwrap())
+    http::app(Gateway::new(nobody(), nobody(), nobody(), authenticator))
+}
+
+fn nobody() -> Service {
+    Service::new("nobody", "http://127.0.0.1:9/".parse().unwrap()).unwrap()
 }
 
 async fn get(jwks: &str, path: &str, authorization: Option<&str>) -> (StatusCode, HeaderMap, String) {
@@ -22,7 +29,7 @@ async fn get(jwks: &str, path: &str, authorization: Option<&str>) -> (StatusCode
     (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
-const NO_KEYS: &str = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/tests/no-keys.json");
+const NO_KEYS: &str = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/tests/http/no-keys.json");
 
 #[tokio::test]
 async fn without_a_valid_token_there_is_a_401() {

@@ -1,0 +1,68 @@
+//! What an order costs.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use wire::OrderId;
+
+use crate::world::{World, line};
+
+/// Has DynamoDB say what each write of one item cost.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<Mutex<Vec<f64>>>);
+
+#[dyn_dispatch_hint]
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "Meter"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input_mut();
+        if let Some(update) = input.downcast_mut::<UpdateItemInput>() {
+            update.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
+        } else if let Some(put) = input.downcast_mut::<PutItemInput>() {
+            put.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let output = context.output_or_error().map_err(|_| "a call failed")?;
+        let update = output.downcast_ref().and_then(UpdateItemOutput::consumed_capacity);
+        let put = || output.downcast_ref().and_then(PutItemOutput::consumed_capacity);
+        self.0.lock().unwrap().extend(update.or_else(put).and_then(|consumed| consumed.capacity_units));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_order_of_one_line_costs_three_write_units() {
+    let world = World::start().await;
+    let id = world.stock("A", 10).await;
+    for _ in 0..3 {
+        let meter = Meter::default();
+        let (store, order) = (world.store_with(meter.clone()), OrderId::new());
+        store.reserve(order, &[line(&id, 1)]).await.unwrap().unwrap();
+        store.confirm(order, &[line(&id, 1)]).await.unwrap().unwrap();
+        assert_eq!(*meter.0.lock().unwrap(), [1.0, 1.0, 1.0], "hold, settlement, move");
+    }
+}

@@ -1,0 +1,111 @@
+//! The Idempotency-Key of `POST /orders`, after the [IETF draft]: a key names one order of its caller, for 24 hours.
+//!
+//! The order's id is made from route, caller and key, so that the record of the key is the order itself: what a crash leaves of
+//! it, the next request with the key finds.
+//!
+//! [IETF draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
+use sha2::{Digest as _, Sha256};
+use wire::order::PlaceOrder;
+use wire::problem::{Problem, ProblemType};
+use wire::{OrderId, UserId};
+
+use crate::Order;
+
+/// How long a key is remembered. After that it names another order.
+pub const RETENTION: Duration = Duration::hours(24);
+
+/// The longest key, in characters.
+const LONGEST: usize = 255;
+
+/// A key, as its caller chose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads the header's value: a string of structured fields (RFC 9651, section 3.3.3), `"…"`, or, as many callers send it, the
+    /// same without quotes.
+    pub fn parse(value: &[u8]) -> Result<Self, Problem> {
+        let printable = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| printable(text));
+        let key = text.and_then(|text| match text.strip_prefix('"') {
+            Some(quoted) => unquote(quoted),
+            None => Some(text.to_owned()).filter(|text| !text.contains(['"', '\\', ',', ';', ' '])),
+        });
+        key.filter(|key| (1..=LONGEST).contains(&key.len())).map(Self).ok_or_else(|| {
+            let detail =
+                format!("Idempotency-Key must be a string of 1 to {LONGEST} printable ASCII characters in quotes");
+            Problem::new(ProblemType::BadRequest, detail)
+        })
+    }
+
+    /// The id of the order that a caller's key names. `generation` counts the times that the key was forgotten.
+    pub(crate) fn order_id(&self, user_id: &UserId, generation: u32) -> OrderId {
+        OrderId::named(&["POST /orders", user_id.as_str(), &self.0, &generation.to_string()])
+    }
+}
+
+/// The rest of a quoted string; none where it does not end as one.
+fn unquote(quoted: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut characters = quoted.chars();
+    loop {
+        match characters.next()? {
+            '"' => return characters.next().is_none().then_some(text),
+            '\\' => text.push(characters.next().filter(|escaped| matches!(escaped, '"' | '\\'))?),
+            character => text.push(character),
+        }
+    }
+}
+
+/// What a request asks for, hashed: the same for the same request, however its JSON is written.
+pub(crate) fn fingerprint(request: &PlaceOrder) -> anyhow::Result<String> {
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(serde_json::to_vec(request)?)))
+}
+
+/// Whether an order is so old that its key is forgotten. One that is not at rest keeps it.
+pub(crate) fn is_forgotten(order: &Order, now: DateTime<Utc>) -> bool {
+    order.status.is_final() && order.created_at + RETENTION <= now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &str) -> Option<String> {
+        IdempotencyKey::parse(value.as_bytes()).ok().map(|key| key.0)
+    }
+
+    #[test]
+    fn a_key_is_a_string_with_or_without_quotes() {
+        for (value, key) in [
+            (r#""8e03978e-40d5-43e8-bc93-6894a57f9324""#, "8e03978e-40d5-43e8-bc93-6894a57f9324"),
+            ("8e03978e-40d5-43e8-bc93-6894a57f9324", "8e03978e-40d5-43e8-bc93-6894a57f9324"),
+            (r#" "a b; \"c\" \\" "#, r#"a b; "c" \"#),
+        ] {
+            assert_eq!(parse(value).as_deref(), Some(key), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let long = "k".repeat(256);
+        for value in ["", " ", "\"\"", "\"a", "a\"", "\"a\"b", "\"a\\b\"", "a b", "a,b", "\"a\", \"b\"", "ключ", &long]
+        {
+            assert_eq!(parse(value), None, "{value}");
+        }
+        assert!(IdempotencyKey::parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn a_key_is_its_callers() {
+        let key = IdempotencyKey::parse(b"k").unwrap();
+        let [one, other] = ["USER-001", "USER-002"].map(|user| user.parse().unwrap());
+        assert_eq!(key.order_id(&one, 0), key.order_id(&one, 0));
+        assert_ne!(key.order_id(&one, 0), key.order_id(&other, 0));
+        assert_ne!(key.order_id(&one, 0), key.order_id(&one, 1));
+    }
+}

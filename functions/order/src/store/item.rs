@@ -1,0 +1,140 @@
+//! An order as an item of the table.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use telemetry::propagation::Carrier;
+use wire::order::{OrderStatus, PricedLine};
+use wire::{Currency, Money, OrderId, ProductId, UnitPrice, UserId};
+
+use crate::Order;
+use crate::order::Rest;
+
+/// The value of the sparse index's hash key: the same for all, because there are few at a time.
+pub(super) const UNFINISHED: &str = "unfinished";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OrderItem {
+    order_id: OrderId,
+    user_id: UserId,
+    status: OrderStatus,
+    items: Vec<LineItem>,
+    amount_minor: i64,
+    currency: Currency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payment_token: Option<String>,
+    created_at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    events: Vec<RestItem>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    relayed: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfinished: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deadline_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    attempts: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LineItem {
+    product_id: ProductId,
+    quantity: u32,
+    unit_price_millis: i64,
+    amount_minor: i64,
+}
+
+/// An event of the outbox. Its number is its place.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RestItem {
+    status: OrderStatus,
+    occurred_at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "HashMap::is_empty")]
+    trace_context: Carrier,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+pub(super) fn key(id: OrderId) -> HashMap<String, AttributeValue> {
+    HashMap::from([("order_id".into(), AttributeValue::S(id.to_string()))])
+}
+
+pub(super) fn millis(at: DateTime<Utc>) -> AttributeValue {
+    AttributeValue::N(at.timestamp_millis().to_string())
+}
+
+impl From<&Rest> for RestItem {
+    fn from(rest: &Rest) -> Self {
+        let Rest { status, occurred_at, trace_context } = rest.clone();
+        Self { status, occurred_at, trace_context }
+    }
+}
+
+impl From<&Order> for OrderItem {
+    fn from(order: &Order) -> Self {
+        let line = |line: &PricedLine| LineItem {
+            product_id: line.product_id.clone(),
+            quantity: line.quantity,
+            unit_price_millis: line.unit_price.millis(),
+            amount_minor: line.amount.minor(),
+        };
+        Self {
+            order_id: order.id,
+            user_id: order.user_id.clone(),
+            status: order.status,
+            items: order.lines.iter().map(line).collect(),
+            amount_minor: order.amount.minor(),
+            currency: order.currency.clone(),
+            payment_token: order.payment_token.clone(),
+            created_at: order.created_at,
+            fingerprint: order.fingerprint.clone(),
+            events: order.events.iter().map(RestItem::from).collect(),
+            relayed: order.relayed,
+            lease_ms: order.lease.map(|lease| lease.timestamp_millis()),
+            unfinished: order.deadline.map(|_| UNFINISHED.into()),
+            deadline_ms: order.deadline.map(|deadline| deadline.timestamp_millis()),
+            attempts: order.attempts,
+        }
+    }
+}
+
+impl TryFrom<OrderItem> for Order {
+    type Error = anyhow::Error;
+
+    fn try_from(item: OrderItem) -> anyhow::Result<Self> {
+        let line = |line: LineItem| {
+            Ok(PricedLine {
+                product_id: line.product_id,
+                quantity: line.quantity,
+                unit_price: UnitPrice::from_millis(line.unit_price_millis)?,
+                amount: Money::from_minor(line.amount_minor)?,
+            })
+        };
+        let rest = |RestItem { status, occurred_at, trace_context }| Rest { status, occurred_at, trace_context };
+        Ok(Self {
+            id: item.order_id,
+            user_id: item.user_id,
+            status: item.status,
+            lines: item.items.into_iter().map(line).collect::<anyhow::Result<_>>()?,
+            amount: Money::from_minor(item.amount_minor)?,
+            currency: item.currency,
+            payment_token: item.payment_token,
+            created_at: item.created_at,
+            fingerprint: item.fingerprint,
+            events: item.events.into_iter().map(rest).collect(),
+            relayed: item.relayed,
+            lease: item.lease_ms.and_then(DateTime::from_timestamp_millis),
+            deadline: item.deadline_ms.and_then(DateTime::from_timestamp_millis),
+            attempts: item.attempts,
+        })
+    }
+}
