@@ -40,7 +40,8 @@ pub struct Config {
     #[arg(value_parser = value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
-    /// Folder of the logs (`logs/<part>.log`), emptied at start, and of Kafka's data, which does not outlive the run.
+    /// Folder of the logs (`logs/<part>.log`), emptied at start, and of the emulators' data, which does not
+    /// outlive the run.
     #[arg(skip = root().join(".local"))]
     pub dir: PathBuf,
 

@@ -1,5 +1,6 @@
 //! The processes that stand in for AWS's services, and the collector.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -7,8 +8,9 @@ use tokio::process::Command;
 
 use crate::endpoints::REGION;
 use crate::lifecycle::{Failures, Phase};
-use crate::process::{self, Group};
+use crate::process::Group;
 use crate::progress::Progress;
+use crate::supervisor::{Process, Supervisor};
 use crate::tools::{Tools, pinned};
 use crate::{Config, root, wait};
 
@@ -25,29 +27,28 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// Starts an emulator. Its death before the stack's end is a failure of the stack; at that end it is killed, for
-    /// none of them has anything to save.
-    pub(crate) fn launch(&self, name: &'static str, command: Command) -> Result<()> {
-        let log = self.config.log(name);
-        let mut child = process::spawn(command, &log)?;
-        let (failures, stop) = (self.failures.clone(), self.emulators.token());
-        self.emulators.spawn(async move {
-            tokio::select! {
-                status = child.wait() => failures.report(process::obituary(name, &status, &log)),
-                () = stop.cancelled() => drop(child.kill().await),
-            }
-        });
-        Ok(())
+    /// Starts an emulator. Its death before the stack's end is a failure of the stack.
+    pub(crate) fn launch(&self, name: &'static str, command: Command) -> Result<Supervisor> {
+        let process = Process { name, command, log: self.config.log(name) };
+        process.start(&self.emulators, self.failures.clone())
     }
 
-    /// MiniStack: DynamoDB, DynamoDB Streams and SQS.
-    pub(crate) async fn aws(&self, tools: &Tools) -> Result<()> {
+    /// MiniStack: DynamoDB, DynamoDB Streams and SQS. `state` is its own folder, where it saves all but the records of the
+    /// tables' streams when it is asked to end.
+    pub(crate) async fn aws(&self, tools: &Tools, state: &Path) -> Result<Supervisor> {
         let port = self.config.aws_port;
         let mut command = self.group.command(&tools.ministack);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_REGION", REGION);
-        self.launch("ministack", command)?;
+        command.env("PERSIST_STATE", "1").env("STATE_DIR", state);
+        let supervisor = self.launch("ministack", command)?;
+        self.aws_ready().await?;
+        Ok(supervisor)
+    }
 
-        wait::healthy("MiniStack", &format!("http://127.0.0.1:{port}/_localstack/health"), START).await
+    /// Waits until MiniStack answers.
+    pub(crate) async fn aws_ready(&self) -> Result<()> {
+        let url = format!("http://127.0.0.1:{}/_localstack/health", self.config.aws_port);
+        wait::healthy("MiniStack", &url, START).await
     }
 
     /// rotel: OTLP in, OTLP out to the trace viewer.

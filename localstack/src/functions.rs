@@ -47,7 +47,7 @@ pub(crate) fn start<'a>(
         for _ in 0..launcher.config.concurrency {
             let command = command(launcher, &binary, function, endpoints, runtime_port);
             let copy = Copy { name: function.name.clone(), log: launcher.config.log(&function.name) };
-            let first = process::spawn(command(), &copy.log)?;
+            let first = process::spawn(&mut command(), &copy.log)?;
             let (failures, stop) = (launcher.failures.clone(), phase.token());
             phase.spawn(async move {
                 if let Err(failure) = copy.keep_alive(first, command, stop).await {
@@ -93,7 +93,7 @@ impl Copy {
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return Ok(());
             }
-            (child, born) = (process::spawn(command(), &self.log)?, Instant::now());
+            (child, born) = (process::spawn(&mut command(), &self.log)?, Instant::now());
         }
     }
 

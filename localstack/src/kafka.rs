@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::emulators::{Launcher, START};
+use crate::supervisor::Supervisor;
 use crate::tools::{Broker, kafka_version};
 use crate::{process, root, wait};
 
@@ -24,28 +25,35 @@ const JVM: [&str; 4] = ["-Xmx64m", "-Xss256k", "-XX:+UseSerialGC", "-XX:TieredSt
 
 impl Launcher {
     /// Starts the broker, unless it is somebody else's, and creates the topics: which it does as soon as it serves clients.
-    /// `data` is an empty folder of its own.
-    pub(crate) async fn kafka(&self, broker: &Broker, servers: &str, data: &Path, controller_port: u16) -> Result<()> {
-        let name = match broker {
+    /// `data` is its own folder.
+    pub(crate) async fn kafka(
+        &self,
+        broker: &Broker,
+        servers: &str,
+        data: &Path,
+        controller_port: u16,
+    ) -> Result<Option<Supervisor>> {
+        let (name, supervisor) = match broker {
             Broker::Apache { jars, java } => {
-                self.apache_kafka(java, jars, data, controller_port).await?;
-                format!("Apache Kafka {}", kafka_version(jars))
+                let supervisor = self.apache_kafka(java, jars, data, controller_port).await?;
+                (format!("Apache Kafka {}", kafka_version(jars)), Some(supervisor))
             }
-            Broker::Running => "as given".to_owned(),
+            Broker::Running => ("as given".to_owned(), None),
         };
-        wait::until("Kafka's topics", START, || create_topics(servers)).await?;
+        kafka_ready(servers).await?;
         self.progress.ready("Kafka", &name, servers);
-        Ok(())
+        Ok(supervisor)
     }
 
     /// Formats `data` and starts the broker on it.
-    async fn apache_kafka(&self, java: &Path, jars: &Path, data: &Path, controller_port: u16) -> Result<()> {
+    async fn apache_kafka(&self, java: &Path, jars: &Path, data: &Path, controller_port: u16) -> Result<Supervisor> {
         let port = self.config.kafka_port;
         let properties = include_str!("../kafka/server.properties")
             .replace("{port}", &port.to_string())
             .replace("{controller_port}", &controller_port.to_string())
             .replace("{data}", &data.join("log").display().to_string());
         let properties_file = data.join("server.properties");
+        std::fs::create_dir_all(data).with_context(|| format!("cannot create {}", data.display()))?;
         std::fs::write(&properties_file, properties).context("cannot write Kafka's settings")?;
 
         let mut format = self.java(java, jars, "kafka.tools.StorageTool");
@@ -54,13 +62,14 @@ impl Launcher {
         format.args(["format", "--cluster-id", &cluster_id, "--config"]).arg(&properties_file);
         let log = self.config.log("kafka");
         let status =
-            timeout(START, process::spawn(format, &log)?.wait()).await.context("formatting Kafka's log hangs")?;
+            timeout(START, process::spawn(&mut format, &log)?.wait()).await.context("formatting Kafka's log hangs")?;
         ensure!(status.as_ref().is_ok_and(|s| s.success()), process::obituary("Kafka's format tool", &status, &log));
 
         let mut broker = self.java(java, jars, "kafka.Kafka");
         broker.arg(&properties_file);
-        self.launch("kafka", broker)?;
-        wait::listening("Kafka", port, START).await
+        let supervisor = self.launch("kafka", broker)?;
+        wait::listening("Kafka", port, START).await?;
+        Ok(supervisor)
     }
 
     fn java(&self, java: &Path, jars: &Path, class: &str) -> Command {
@@ -70,6 +79,11 @@ impl Launcher {
         java.arg("-cp").arg(jars.join("*")).arg(class);
         java
     }
+}
+
+/// Waits until the broker serves clients, and has the topics.
+pub(crate) async fn kafka_ready(servers: &str) -> Result<()> {
+    wait::until("Kafka's topics", START, || create_topics(servers)).await
 }
 
 /// `None` while the broker does not answer.

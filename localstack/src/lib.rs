@@ -18,6 +18,7 @@ mod ports;
 mod process;
 mod progress;
 mod stack;
+mod supervisor;
 pub mod token;
 mod tools;
 mod wait;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 pub use config::Config;
 pub use endpoints::Endpoints;
 pub use stack::Stack;
+pub use supervisor::End;
 
 /// The checkout: where template.yaml, .tools/ and .local/ are.
 pub fn root() -> PathBuf {

@@ -77,7 +77,7 @@ pub(crate) fn command(group: GroupId, program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Starts `command` with its output appended to `log`.
-pub(crate) fn spawn(mut command: Command, log: &Path) -> Result<Child> {
+pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let file = File::options()
         .create(true)
         .append(true)

@@ -12,11 +12,13 @@ use tokio::net::TcpListener;
 use trace_viewer::{Capacity, Store};
 
 use crate::emulators::{Launcher, START};
+use crate::kafka::kafka_ready;
 use crate::lifecycle::{Failures, Phase};
 use crate::process::Group;
 use crate::progress::Progress;
+use crate::supervisor::Supervisor;
 use crate::tools::{Tools, pinned};
-use crate::{Config, Endpoints, catalogue, front, functions, ports, root, token, wait};
+use crate::{Config, End, Endpoints, catalogue, front, functions, ports, root, token, wait};
 
 /// How long the poller may take to finish its invocations.
 const POLLER_GRACE: Duration = Duration::from_secs(5);
@@ -28,11 +30,16 @@ pub struct Stack {
     internal_ports: [u16; 3],
     resources: Resources,
     store: Store,
+    /// MiniStack's process.
+    aws: Option<Supervisor>,
+    /// The broker's process, unless it is somebody else's.
+    kafka: Option<Supervisor>,
     // In the order in which they end, on drop too: the process group, in the launcher, is last.
     poller: Phase,
     functions: Phase,
     launcher: Launcher,
-    kafka_data: TempDir,
+    /// What the emulators keep.
+    data: TempDir,
 }
 
 impl Stack {
@@ -68,7 +75,7 @@ impl Stack {
         for log in std::fs::read_dir(&logs)? {
             std::fs::write(log?.path(), "")?;
         }
-        let kafka_data = tempfile::Builder::new().prefix("kafka-").tempdir_in(&config.dir)?;
+        let data = tempfile::Builder::new().prefix("data-").tempdir_in(&config.dir)?;
         let endpoints = Endpoints::new(&config);
         let progress = Progress::new(config.progress);
         let (emulators, failures) = (Phase::new(), Failures::new());
@@ -77,10 +84,12 @@ impl Stack {
             internal_ports: ports::free()?,
             resources: Resources::default(),
             store: Store::new(Capacity::default()),
+            aws: None,
+            kafka: None,
             poller: Phase::new(),
             functions: Phase::new(),
             launcher: Launcher { emulators, failures, progress, group: Group::new()?, config },
-            kafka_data,
+            data,
         })
     }
 
@@ -120,6 +129,25 @@ impl Stack {
         self.launcher.group.id().0
     }
 
+    /// Ends MiniStack in good order and starts it again with all that it held, except the records of the tables' streams.
+    /// Returns once it answers.
+    ///
+    /// # Errors
+    /// When it does not start again.
+    pub async fn restart_aws(&self) -> Result<()> {
+        self.aws.as_ref().context("MiniStack is not up")?.restart(End::Shutdown).await?;
+        self.launcher.aws_ready().await
+    }
+
+    /// Ends the broker in the way given and starts it again on its log. Returns once it serves clients.
+    ///
+    /// # Errors
+    /// When it does not start again, or is not this stack's to end.
+    pub async fn restart_kafka(&self, end: End) -> Result<()> {
+        self.kafka.as_ref().context("the broker is not this stack's")?.restart(end).await?;
+        kafka_ready(&self.endpoints.kafka_bootstrap_servers).await
+    }
+
     /// Stops everything in order: the poller, so that nothing new begins, then the functions, then the rest. Nothing is left
     /// running or listening afterwards.
     pub async fn stop(&self) {
@@ -142,7 +170,8 @@ impl Stack {
         let template = Template::load(root().join("template.yaml"))?;
         let [runtime_port, controller_port, grpc_port] = self.internal_ports;
         let servers = &self.endpoints.kafka_bootstrap_servers;
-        let kafka = self.launcher.kafka(&tools.broker, servers, self.kafka_data.path(), controller_port);
+        let kafka_data = self.data.path().join("kafka");
+        let kafka = self.launcher.kafka(&tools.broker, servers, &kafka_data, controller_port);
         let traces = async {
             self.viewer()?;
             self.launcher.collector(tools, grpc_port).await
@@ -150,32 +179,32 @@ impl Stack {
         // The broker takes longest: meanwhile, every function starts that does not need it.
         let functions = async {
             let lambda = self.launcher.lambda(tools, runtime_port);
-            let ((), resources) = tokio::try_join!(lambda, self.aws(tools, &template))?;
+            let ((), (aws, resources)) = tokio::try_join!(lambda, self.aws(tools, &template))?;
             let functions = self.functions(&template, &resources)?;
             self.front(&functions, runtime_port)?;
             self.run(functions.iter().filter(|function| !functions::needs_kafka(function)), runtime_port)?;
             wait::healthy("the gateway", &format!("{}/healthz", self.endpoints.api_url), START).await?;
-            anyhow::Ok((resources, functions))
+            anyhow::Ok((aws, resources, functions))
         };
-        let ((), (), (resources, functions)) = tokio::try_join!(kafka, traces, functions)?;
+        let (kafka, (), (aws, resources, functions)) = tokio::try_join!(kafka, traces, functions)?;
         self.run(functions.iter().filter(|function| functions::needs_kafka(function)), runtime_port)?;
         let count = format!("{} functions, {} copies each", functions.len(), self.launcher.config.concurrency);
         self.launcher.progress.ready("API, Lambda", &count, &self.endpoints.api_url);
         self.poll(functions);
-        self.resources = resources;
+        (self.kafka, self.aws, self.resources) = (kafka, Some(aws), resources);
         Ok(())
     }
 
     /// The AWS emulator, with the template's tables and queues, and something to sell.
-    async fn aws(&self, tools: &Tools, template: &Template) -> Result<Resources> {
-        self.launcher.aws(tools).await?;
+    async fn aws(&self, tools: &Tools, template: &Template) -> Result<(Supervisor, Resources)> {
+        let supervisor = self.launcher.aws(tools, &self.data.path().join("ministack")).await?;
         let sdk_config = self.endpoints.sdk_config();
         let resources = template.provision(&sdk_config).await?;
         let inventory = resources.tables.get("InventoryTable").context("template.yaml has no InventoryTable")?;
         catalogue::seed(&aws_sdk_dynamodb::Client::new(&sdk_config), &inventory.name).await?;
         let program = format!("MiniStack {}", pinned("ministack"));
         self.launcher.progress.ready("DynamoDB, SQS", &program, &self.endpoints.aws_endpoint);
-        Ok(resources)
+        Ok((supervisor, resources))
     }
 
     /// The trace viewer, in this process.

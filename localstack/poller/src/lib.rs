@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use template::{EventSource, Function};
 use tokio::task::JoinSet;
@@ -55,7 +56,9 @@ pub async fn run(functions: Vec<Function>, config: Config, shutdown: Cancellatio
     let timeouts = TimeoutConfig::builder().operation_timeout(AWS_TIMEOUT).build();
     let sdk_config = config.sdk_config.into_builder().timeout_config(timeouts).build();
     let sqs = aws_sdk_sqs::Client::new(&sdk_config);
-    let streams = aws_sdk_dynamodbstreams::Client::new(&sdk_config);
+    // Every failure to read a stream has to be seen: what was read before may no longer hold after it.
+    let once = aws_sdk_dynamodbstreams::config::Builder::from(&sdk_config).retry_config(RetryConfig::disabled());
+    let streams = aws_sdk_dynamodbstreams::Client::from_conf(once.build());
 
     let mut tasks = JoinSet::new();
     for function in functions {

@@ -184,10 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_given_up_without_a_destination_or_without_having_been_tried() {
+    fn nothing_is_given_up_without_a_limit_without_a_destination_or_without_having_been_tried() {
+        let mut without_limit = progress(None, true, true);
         let mut without_destination = progress(Some(0), true, false);
         let mut unreachable = progress(Some(0), true, true);
         for _ in 0..100 {
+            assert_eq!(without_limit.after(1, Outcome::FailedFrom(0)).finished(), 0);
             assert_eq!(without_destination.after(1, Outcome::Failed).finished(), 0);
             assert_eq!(unreachable.after(1, Outcome::NotInvoked).finished(), 0);
         }

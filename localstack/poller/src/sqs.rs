@@ -41,13 +41,13 @@ pub(crate) async fn run(
             received = receive(&source, &client) => received,
             () = shutdown.cancelled() => return,
         };
-        let handled = match received {
-            Ok(messages) if messages.is_empty() => Ok(()),
-            Ok(messages) => handle(&source, &function, &client, &lambda, &messages).await,
-            Err(error) => Err(error),
-        };
-        match handled {
-            Ok(()) => backoff = Backoff::new(),
+        match received {
+            Ok(messages) => {
+                backoff = Backoff::new();
+                if !messages.is_empty() {
+                    handle(&source, &function, &client, &lambda, &messages, &shutdown).await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(queue = source.queue.name, error = format!("{error:#}"), "SQS failed, trying again");
                 backoff.wait(&shutdown).await;
@@ -76,15 +76,27 @@ async fn handle(
     client: &Client,
     lambda: &Lambda,
     messages: &[Message],
-) -> Result<()> {
+    shutdown: &CancellationToken,
+) {
     let invocation = lambda.invoke(function, &event(&source.queue.arn, messages)).await;
     if let Invocation::FunctionError(error) | Invocation::NotInvoked(error) = &invocation {
         tracing::warn!(function = function.name, error, "an invocation from SQS failed");
     }
     for chunk in processed(&invocation, messages, source.report_batch_item_failures).chunks(MESSAGES_PER_CALL) {
-        delete(client, &source.queue.url, chunk).await?;
+        // What is not deleted comes again although it was processed.
+        let mut backoff = Backoff::new();
+        while let Err(error) = delete(client, &source.queue.url, chunk).await {
+            tracing::warn!(
+                queue = source.queue.name,
+                error = format!("{error:#}"),
+                "SQS does not delete, trying again"
+            );
+            if shutdown.is_cancelled() {
+                return;
+            }
+            backoff.wait(shutdown).await;
+        }
     }
-    Ok(())
 }
 
 /// The messages that need not come back.

@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use localstack::token::{Grant, Signer};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
+
+/// Enters a product.
+pub(crate) async fn stock_up(world: &World, product: &str, pieces: u64, shards: u16) -> Result<()> {
+    let clerk = Caller::with(world, &Grant { scope: "inventory:write".to_owned(), ..Grant::to("CLERK") })?;
+    let body = json!({"name": product, "unit_price": 10, "currency": "USD", "available": pieces, "shards": shards});
+    let entered = clerk.put(&format!("/api/inventory/{product}"), &body).await?;
+    ensure!(entered.status == 200, "{entered:?}");
+    Ok(())
+}
 
 /// Somebody with a token.
 pub(crate) struct Caller {
@@ -22,14 +31,28 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) trace_id: String,
+    pub(crate) text: String,
+    /// The text, which is JSON.
     pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The kind of problem, without what is the same for all; empty where it is none.
+    pub(crate) fn problem(&self) -> &str {
+        self.body["type"].as_str().and_then(|kind| kind.strip_prefix("urn:order-system:problem:")).unwrap_or_default()
+    }
 }
 
 impl Caller {
     /// The user of that id, with a customer's token.
     pub(crate) fn new(world: &World, user: &str) -> Result<Self> {
+        Self::with(world, &Grant::to(user))
+    }
+
+    /// Whoever a token is given to.
+    pub(crate) fn with(world: &World, grant: &Grant) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build()?;
-        let authorization = format!("Bearer {}", Signer::local()?.token(&Grant::to(user))?);
+        let authorization = format!("Bearer {}", Signer::local()?.token(grant)?);
         Ok(Self { http, api_url: world.stack().endpoints().api_url.clone(), authorization })
     }
 
@@ -42,9 +65,26 @@ impl Caller {
         self.send(self.http.get(format!("{}{path}", self.api_url))).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(self.http.put(format!("{}{path}", self.api_url)).json(body)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(self.http.post(format!("{}{path}", self.api_url)).json(body)).await
+    }
+
     pub(crate) async fn order(&self, body: &str) -> Result<Answer> {
+        self.send(self.placing(body)).await
+    }
+
+    /// Orders by an Idempotency-Key.
+    pub(crate) async fn order_by_key(&self, body: &str, key: &str) -> Result<Answer> {
+        self.send(self.placing(body).header("idempotency-key", key)).await
+    }
+
+    fn placing(&self, body: &str) -> reqwest::RequestBuilder {
         let request = self.http.post(format!("{}/api/orders", self.api_url)).body(body.to_owned());
-        self.send(request.header(CONTENT_TYPE, "application/json")).await
+        request.header(CONTENT_TYPE, "application/json")
     }
 
     /// Pieces of a product that can be ordered, are reserved, and are sold.
@@ -64,6 +104,6 @@ impl Caller {
             (response.status().as_u16(), header("content-type"), header("x-trace-id"));
         let text = response.text().await?;
         let body = serde_json::from_str(&text).with_context(|| format!("{status} without JSON: {text:?}"))?;
-        Ok(Answer { status, content_type, trace_id, body })
+        Ok(Answer { status, content_type, trace_id, text, body })
     }
 }

@@ -91,9 +91,12 @@ pub(crate) async fn kill_an_emulator(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Sends a signal to every process of that name in the stack.
-async fn signal(world: &World, signal: &str, name: &str) -> Result<usize> {
-    let found: Vec<_> = processes(world).await?.into_iter().filter(|(_, command)| command.ends_with(name)).collect();
+/// Sends a signal to every process of that name in the stack; gives their number.
+pub(crate) async fn signal(world: &World, signal: &str, name: &str) -> Result<usize> {
+    // Linux keeps 15 characters of a process's name, macOS its whole path.
+    let short = &name[..name.len().min(15)];
+    let is_named = |command: &str| command.rsplit('/').next().is_some_and(|it| it == name || it == short);
+    let found: Vec<_> = processes(world).await?.into_iter().filter(|(_, command)| is_named(command)).collect();
     for (pid, _) in &found {
         ensure!(Command::new("kill").args(["-s", signal, pid]).status().await?.success(), "cannot signal {pid}");
     }

@@ -3,6 +3,7 @@
 //! With a harness of its own, because the tests share the stack and it has to be stopped after the last one.
 
 mod api;
+mod chaos;
 mod functions;
 mod orders;
 mod poison;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         trial("a_poison_record_is_parked_and_holds_up_nobody", async |world| poison::park(world).await),
         trial("a_collector_that_hangs_fails_no_order", async |world| functions::hang_the_collector(world).await),
         trial("killed_functions_are_replaced", async |world| functions::kill_and_order(world).await),
+        trial("orders_are_right_whatever_crashes", async |world| chaos::survive(world).await),
         // The last one: it ends the stack.
         trial("a_dead_emulator_is_named_and_nothing_is_left", async |world| functions::kill_an_emulator(world).await),
     ];

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use localstack::demo;
 use serde_json::json;
 
-use crate::api::Caller;
+use crate::api::{self, Caller};
 use crate::trace;
 use crate::world::World;
 
@@ -91,15 +91,17 @@ pub(crate) async fn not_the_callers(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Many want the last few: as many orders are confirmed as there were pieces, and everyone else gets a 409.
+/// Many want one product at once: as many orders are confirmed as there are pieces, and everyone else gets a 409.
 pub(crate) async fn parallel(world: &World) -> Result<()> {
+    const BUYERS: u64 = 36;
+    const PIECES: u64 = 24;
+    api::stock_up(world, "HOT-1", PIECES, 1).await?;
     let user = world.new_user();
     let caller = Caller::new(world, &user)?;
-    let [available, _, sold] = caller.stock("PROD-789").await?;
-    let body = json!({"user_id": user, "product_id": "PROD-789", "quantity": 1}).to_string();
-    let answers = try_join_all((0..available + 9).map(|_| caller.order(&body))).await?;
+    let body = json!({"user_id": user, "product_id": "HOT-1", "quantity": 1}).to_string();
+    let answers = try_join_all((0..BUYERS).map(|_| caller.order(&body))).await?;
     let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count() as u64;
-    ensure!((count(201), count(409)) == (available, 9), "{answers:?}");
-    ensure!(caller.stock("PROD-789").await? == [0, 0, sold + available], "all are sold, once");
+    ensure!((count(201), count(409)) == (PIECES, BUYERS - PIECES), "{answers:?}");
+    ensure!(caller.stock("HOT-1").await? == [0, 0, PIECES], "all are sold, once");
     Ok(())
 }

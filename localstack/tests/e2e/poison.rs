@@ -14,7 +14,7 @@ use crate::world::World;
 /// Longest wait for the poller to give up: five retries, each later than the one before.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-const TOPIC: &str = "order-notifications";
+pub(crate) const TOPIC: &str = "order-notifications";
 
 pub(crate) async fn park(world: &World) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
@@ -37,6 +37,11 @@ pub(crate) async fn park(world: &World) -> Result<()> {
             break message;
         }
     };
+    sqs.delete_message()
+        .queue_url(&queue.url)
+        .receipt_handle(message.receipt_handle().unwrap_or_default())
+        .send()
+        .await?;
     let parked: Value = serde_json::from_str(message.body().unwrap_or_default())?;
     let records = &parked["KafkaBatchInfo"]["recordsInfo"][format!("{TOPIC}-{}", poison.partition)];
     let offset = serde_json::json!(poison.offset.to_string());

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use aws_sdk_dynamodbstreams::Error;
 use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 use template::StartingPosition;
+use tokio::time::Instant;
 
 use super::{Mapping, event};
 use crate::backoff::{Backoff, pause};
@@ -15,6 +16,10 @@ use crate::retry::Progress;
 
 /// How often an idle shard is looked at.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// How long an iterator is trusted. It counts records, and an emulator that was restarted has lost them and counts anew, so
+/// that an iterator from before would skip what is new. No restart is as quick as this.
+const ITERATOR: Duration = Duration::from_millis(300);
 
 /// The most records that GetRecords gives.
 const RECORDS_PER_CALL: usize = 1000;
@@ -30,7 +35,8 @@ pub(super) struct ShardReader {
     mapping: Arc<Mapping>,
     shard_id: String,
     position: Position,
-    iterator: Option<String>,
+    /// The next iterator, and when it was given.
+    iterator: Option<(String, Instant)>,
 }
 
 impl ShardReader {
@@ -54,7 +60,7 @@ impl ShardReader {
                     self.process(&records).await;
                     match next {
                         None => break,
-                        next => self.iterator = next,
+                        Some(next) => self.iterator = Some(next),
                     }
                     if idle {
                         pause(IDLE, &shutdown).await;
@@ -66,7 +72,9 @@ impl ShardReader {
                         error = format!("{error:#}"),
                         "the stream cannot be read, trying again"
                     );
-                    self.recover(&error);
+                    if self.recover(&error) {
+                        backoff = Backoff::new();
+                    }
                     backoff.wait(&shutdown).await;
                 }
             }
@@ -75,22 +83,28 @@ impl ShardReader {
     }
 
     /// The next records and the iterator after them, which is `None` at the shard's end.
-    async fn read(&mut self) -> Result<(Vec<Record>, Option<String>)> {
-        let iterator = match &self.iterator {
+    async fn read(&mut self) -> Result<(Vec<Record>, Option<(String, Instant)>)> {
+        // Where reading begins with the latest record and none has come yet, another iterator could skip some.
+        let replaceable = !matches!(self.position, Position::Start(StartingPosition::Latest));
+        self.iterator.take_if(|(_, given)| replaceable && given.elapsed() > ITERATOR);
+        let (iterator, _) = match &self.iterator {
             Some(iterator) => iterator,
-            None => self.iterator.insert(shard_iterator(&self.mapping, &self.shard_id, &self.position).await?),
+            None => {
+                let iterator = shard_iterator(&self.mapping, &self.shard_id, &self.position).await?;
+                self.iterator.insert((iterator, Instant::now()))
+            }
         };
         let limit = self.mapping.source.batch_size.min(RECORDS_PER_CALL);
         let request = self.mapping.client.get_records().shard_iterator(iterator).limit(i32::try_from(limit)?);
         let read = request.send().await.map_err(Error::from)?;
-        Ok((read.records.unwrap_or_default(), read.next_shard_iterator))
+        Ok((read.records.unwrap_or_default(), read.next_shard_iterator.map(|next| (next, Instant::now()))))
     }
 
-    /// Sees to it that reading can go on after a failure. An iterator is made anew wherever that skips nothing, because an
-    /// emulator that was restarted may take an old one and never give anything for it.
-    fn recover(&mut self, error: &anyhow::Error) {
+    /// Sees to it that reading can go on after a failure. True where the stream has answered, and there is nothing to wait for.
+    fn recover(&mut self, error: &anyhow::Error) -> bool {
         let error = error.downcast_ref();
-        if let Some(Error::TrimmedDataAccessException(_)) = error {
+        let trimmed = matches!(error, Some(Error::TrimmedDataAccessException(_)));
+        if trimmed {
             // The stream no longer has what comes next: go on with the oldest that it has.
             self.position = Position::Start(StartingPosition::TrimHorizon);
         }
@@ -98,6 +112,7 @@ impl ShardReader {
         if expired || !matches!(self.position, Position::Start(StartingPosition::Latest)) {
             self.iterator = None;
         }
+        trimmed || expired
     }
 
     /// Invokes the function until every record was processed or given up, or until the shutdown.

@@ -1,0 +1,50 @@
+//! What is in the topic.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use krafka::Kafka;
+use krafka::consumer::AutoOffsetReset;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use crate::poison::TOPIC;
+use crate::world::World;
+
+/// Longest wait for the broker.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An event as a consumer sees it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    pub(super) event_id: String,
+    pub(super) order_id: String,
+    pub(super) sequence: usize,
+    pub(super) status: String,
+}
+
+/// Every event from the topic's beginning to its end, those of an order in the order in which they are there.
+pub(super) async fn events(world: &World) -> Result<Vec<Event>> {
+    timeout(DEADLINE, read(world)).await.context("the topic cannot be read to its end")?
+}
+
+async fn read(world: &World) -> Result<Vec<Event>> {
+    let kafka = Kafka::builder(&world.stack().endpoints().kafka_bootstrap_servers).connect().await?;
+    let consumer = kafka.consumer_without_group().auto_offset_reset(AutoOffsetReset::Earliest).build().await?;
+    consumer.subscribe([TOPIC]).await?;
+    let topic = consumer.fetch_metadata(Some(TOPIC)).await?.topics.pop().context("there is no topic")?;
+    let mut ends = Vec::new();
+    for partition in topic.partitions.keys() {
+        ends.push((*partition, consumer.fetch_watermarks(TOPIC, *partition).await?.1));
+    }
+    let mut events = Vec::new();
+    for (partition, end) in ends {
+        while consumer.position(TOPIC, partition).await.is_none_or(|position| position < end) {
+            let records = consumer.poll(Duration::from_secs(1)).await?;
+            // What is no event is the poison of another test.
+            events.extend(records.iter().filter_map(|record| serde_json::from_slice(record.value.as_deref()?).ok()));
+        }
+    }
+    consumer.close().await?;
+    Ok(events)
+}
