@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -126,6 +127,10 @@ fn table_names(input: &Input) -> Vec<String> {
         return requests.keys().cloned().collect();
     }
     let mut tables = Vec::new();
+    for item in input.downcast_ref::<TransactGetItemsInput>().into_iter().flat_map(|input| input.transact_items()) {
+        let table = item.get().map(|get| get.table_name());
+        tables.extend(table.filter(|table| !tables.iter().any(|known| known == table)).map(str::to_owned));
+    }
     for item in input.downcast_ref::<TransactWriteItemsInput>().into_iter().flat_map(|input| input.transact_items()) {
         let table = item.put().map(|put| put.table_name());
         let table = table.or_else(|| item.update().map(|update| update.table_name()));

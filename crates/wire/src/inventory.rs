@@ -42,7 +42,7 @@ pub struct PutProduct {
     /// Pieces that can be ordered from now on.
     pub available: u32,
     /// Over how many DynamoDB partitions the stock is split, from 1 to [`MAX_SHARDS`]; never fewer than before. One partition
-    /// takes about 1,000 writes a second, an order of the product makes two. Without it: as many as before, or 1.
+    /// takes about 1,000 write units a second, an order of the product uses two and more. Without it: as many as before, or 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<u16>,
 }
