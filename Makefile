@@ -39,6 +39,13 @@ test: build ## Run every test: unit, integration, end to end
 e2e: build ## Run the end-to-end tests alone
 	@cargo test --workspace --locked --test e2e
 
+# A build of its own, optimised: a million orders are some fifty million calls of a database.
+ORDERS ?= 100000
+SEED ?= 1
+.PHONY: simulate
+simulate: $(VENV_DONE) ## Place ORDERS=100000 orders while everything fails by chance, and check every promise (SEED=1, ARGS=--help)
+	@cargo run --locked --profile simulate --package simulator -- --orders $(ORDERS) --seed $(SEED) $(ARGS)
+
 .PHONY: lint
 lint: $(VENV_DONE) ## Check formatting and run clippy, as CI does
 	@cargo fmt --all --check

@@ -1,0 +1,73 @@
+//! A DynamoDB in this process: the calls that this system makes, with DynamoDB's atomicity, conditions, transactions, indexes,
+//! stream and prices. What it does not know is an error. It is fast, because a simulation makes tens of millions of calls, and
+//! its answers are compared with an emulator's in `tests/dynamodb/`.
+//!
+//! Left out: fractions, binary values, reserved words, the limits of size and throughput, and that an index lags behind.
+
+mod calls;
+mod error;
+mod expression;
+mod key;
+mod table;
+mod value;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+pub use error::{Error, Reason};
+pub use value::{Item, Number, Value};
+
+use table::Table;
+
+/// Tables and what is in them.
+#[derive(Debug, Clone, Default)]
+pub struct Database {
+    tables: BTreeMap<String, Table>,
+    changes: Vec<Change>,
+    /// Transactions that were done, by their token: what was asked, and the answer.
+    tokens: BTreeMap<String, (Json, Json)>,
+}
+
+/// A write that made a difference: what the table's stream tells of.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The table.
+    pub table: String,
+    /// The item before, if there was one.
+    pub old: Option<Arc<Item>>,
+    /// The item afterwards, if there is one.
+    pub new: Option<Arc<Item>>,
+}
+
+impl Database {
+    /// Carries a call out: an operation's name and its request, as they travel by HTTP.
+    pub fn call(&mut self, operation: &str, request: &[u8]) -> Result<Json, Error> {
+        calls::call(self, operation, request)
+    }
+
+    /// The changes since the last time that this was asked, in their order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// A table's items.
+    pub fn items(&self, table: &str) -> impl Iterator<Item = &Item> {
+        self.tables.get(table).into_iter().flat_map(|table| table.items.values()).map(AsRef::as_ref)
+    }
+
+    /// How many entries an index has.
+    pub fn index_len(&self, table: &str, index: &str) -> usize {
+        self.tables.get(table).and_then(|table| table.indexes.get(index)).map_or(0, |index| index.entries.len())
+    }
+
+    fn table(&self, name: &str) -> Result<&Table, Error> {
+        self.tables.get(name).ok_or_else(|| Error::NoTable(name.to_owned()))
+    }
+
+    fn table_mut(&mut self, name: &str) -> Result<&mut Table, Error> {
+        self.tables.get_mut(name).ok_or_else(|| Error::NoTable(name.to_owned()))
+    }
+}
