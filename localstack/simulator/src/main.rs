@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum as _};
@@ -63,7 +63,7 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
     let plan = Plan { orders, orders_per_world, seed, threads, sabotage };
     let began = Instant::now();
     let told = Mutex::new(began);
-    let totals = run(plan, &AtomicBool::new(false), |totals| {
+    let totals = run(plan, stopped_by_ctrl_c()?, |totals| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.elapsed() > Duration::from_secs(5) {
             *told = Instant::now();
@@ -80,6 +80,18 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
             true
         }
     })
+}
+
+/// Is set by Ctrl-C: then the worlds under way are the last.
+fn stopped_by_ctrl_c() -> anyhow::Result<&'static AtomicBool> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || {
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            STOP.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(&STOP)
 }
 
 fn summary(totals: &Totals, took: Duration) {

@@ -66,8 +66,10 @@ impl World {
         let market = open_market(&system).await?;
         system.start();
         kernel.storm();
-        let recovery = tokio::spawn(recover(system.clone(), self.sabotage));
-        let purchases = shop(&system, &market, self.orders).await;
+        // In some worlds recovery is away for longer than a reservation is sure to be held, while others go on buying.
+        let outage = kernel.draw(|chance| chance.permille(150));
+        let recovery = tokio::spawn(recover(system.clone(), outage, self.sabotage));
+        let purchases = shop(&system, &market, outage, self.orders).await;
         recovery.abort();
         kernel.calm();
         if come_to_rest(&system, self.sabotage).await {
@@ -119,9 +121,9 @@ async fn open_market(system: &System) -> anyhow::Result<Market> {
 }
 
 /// Lets buyers buy, at the same time.
-async fn shop(system: &System, market: &Market, orders: usize) -> Vec<Purchase> {
+async fn shop(system: &System, market: &Market, outage: bool, orders: usize) -> Vec<Purchase> {
     let buyers = system.kernel.draw(|chance| chance.between(2, 12)) as usize;
-    let hurry = system.kernel.draw(|chance| chance.one_of([5, 200, 5_000, 300_000]));
+    let hurry = system.kernel.draw(|chance| if outage { 600_000 } else { chance.one_of([5, 200, 5_000]) });
     let shopping = (0..buyers).map(|index| {
         let share = orders / buyers + usize::from(index < orders % buyers);
         let buyer = Buyer {
@@ -142,10 +144,9 @@ async fn shop(system: &System, market: &Market, orders: usize) -> Vec<Purchase> 
     join_all(shopping).await.into_iter().flatten().collect()
 }
 
-/// Runs order-recovery once a minute, and now and then twice at once. In some worlds it is away for longer than a reservation
-/// is sure to be held.
-async fn recover(system: System, sabotage: Option<Sabotage>) {
-    let minutes = system.kernel.draw(|chance| if chance.permille(150) { 20 } else { 1 });
+/// Runs order-recovery once a minute, and now and then twice at once.
+async fn recover(system: System, outage: bool, sabotage: Option<Sabotage>) {
+    let minutes = if outage { 30 } else { 1 };
     while sabotage != Some(Sabotage::NoRecovery) {
         sleep(Duration::from_mins(minutes)).await;
         let again = system.kernel.draw(|chance| chance.permille(200));
