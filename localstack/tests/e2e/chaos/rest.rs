@@ -12,25 +12,12 @@ use crate::chaos::books::Books;
 use crate::chaos::buyer::Bought;
 use crate::world::World;
 
-/// How soon a message comes back whose receiver was killed: sooner than by the template's three minutes. A delivery may be
-/// claimed for 60 s by somebody who is dead, and must not have been received five times by then.
-const VISIBILITY: Duration = Duration::from_secs(25);
-
 /// What says how many messages a queue has, whether they can be received or not.
 const COUNTS: [QueueAttributeName; 3] = [
     QueueAttributeName::ApproximateNumberOfMessages,
     QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
     QueueAttributeName::ApproximateNumberOfMessagesDelayed,
 ];
-
-/// Has the jobs of those who die come back soon.
-pub(super) async fn hasten(world: &World) -> Result<()> {
-    let queue = world.stack().resources().queues.get("NotificationJobsQueue").context("no queue of jobs")?;
-    let set = sqs(world).set_queue_attributes().queue_url(&queue.url);
-    set.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY.as_secs().to_string()).send().await?;
-    // A receive that waits already would not know of it.
-    world.stack().restart_aws().await
-}
 
 /// What the tables say once nothing is left to do. Recovery is invoked all the time, and not only once a minute.
 pub(super) async fn reached(world: &World, bought: &[Bought], deadline: Instant) -> Result<Books> {
