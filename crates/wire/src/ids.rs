@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// An id that is not of its kind's form.
@@ -14,12 +15,13 @@ pub struct InvalidId {
     form: &'static str,
 }
 
-/// Defines an id that the outside chooses: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+/// Defines an id that the outside chooses: 1 to 64 of `A-Z a-z 0-9 . _ -`, not beginning with a dot.
 macro_rules! outside_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $example:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schema(value_type = String, pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", example = $example)]
         pub struct $name(String);
 
         impl $name {
@@ -34,10 +36,11 @@ macro_rules! outside_id {
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
-                if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+                // No path either: `..` would be another one.
+                if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.') {
                     Ok(Self(text.to_owned()))
                 } else {
-                    let form = "1 to 64 letters, digits, '.', '_' or '-'";
+                    let form = "1 to 64 letters, digits, '.', '_' or '-', and not begin with '.'";
                     Err(InvalidId { kind: $kind, form })
                 }
             }
@@ -68,17 +71,20 @@ macro_rules! outside_id {
 outside_id!(
     /// Who orders: the `sub` of the caller's token.
     UserId,
-    "user_id"
+    "user_id",
+    "USER-001"
 );
 outside_id!(
     /// What the catalogue calls a product.
     ProductId,
-    "product_id"
+    "product_id",
+    "PROD-123"
 );
 
 /// An order's id: a UUIDv7 (RFC 9562, section 5.7), or a UUIDv5 (section 5.5) made from an Idempotency-Key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String, format = "uuid", example = "019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77")]
 pub struct OrderId(Uuid);
 
 impl OrderId {
@@ -115,8 +121,13 @@ impl fmt::Display for OrderId {
 }
 
 /// A charge's id. It is made from the order's, so that asking twice for one order's charge asks for the same charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(
+    value_type = String,
+    pattern = "^TXN-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    example = "TXN-019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77"
+)]
 pub struct TransactionId(OrderId);
 
 impl TransactionId {
@@ -169,7 +180,7 @@ mod tests {
     #[test]
     fn ids_of_the_outside_are_short_and_plain() {
         assert_eq!("PROD-123".parse::<ProductId>().unwrap().as_str(), "PROD-123");
-        for bad in ["", "a b", "a/b", "ü", "a\n", &"x".repeat(65)] {
+        for bad in ["", ".", "..", ".a", "a b", "a/b", "ü", "a\n", &"x".repeat(65)] {
             assert!(bad.parse::<ProductId>().is_err(), "{bad:?}");
             assert!(serde_json::from_value::<UserId>(bad.into()).is_err(), "{bad:?}");
         }

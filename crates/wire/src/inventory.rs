@@ -1,12 +1,13 @@
 //! The inventory function's requests and answers.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Currency, Line, OrderId, ProductId, UnitPrice};
+use crate::{Currency, Line, OrderId, ProductId, ProductName, UnitPrice};
 
 /// `GET /inventory/{product_id}`: a product of the catalogue and its stock.
 /// `available + reserved + sold` changes only by `PUT`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
     /// The product.
     pub product_id: ProductId,
@@ -30,19 +31,21 @@ pub struct Product {
 pub const MAX_SHARDS: u16 = 50;
 
 /// `PUT /inventory/{product_id}`: sets the catalogue's entry and how many pieces can be ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutProduct {
     /// What people call it: 1 to 200 characters.
-    pub name: String,
+    pub name: ProductName,
     /// The price of one piece.
     pub unit_price: UnitPrice,
     /// In which currency.
     pub currency: Currency,
     /// Pieces that can be ordered from now on.
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     pub available: u32,
     /// Over how many DynamoDB partitions the stock is split, from 1 to [`MAX_SHARDS`]; never fewer than before. One partition
     /// takes about 1,000 write units a second, an order of the product uses two and more. Without it: as many as before, or 1.
+    #[schema(minimum = 1, maximum = 50)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<u16>,
 }

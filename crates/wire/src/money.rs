@@ -11,6 +11,7 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// A number that is not an amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,11 +21,13 @@ pub struct InvalidMoney {
 }
 
 /// An amount in minor units (cents), from 0 to 10^11.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = f64, minimum = 0, maximum = 1_000_000_000, example = 199.99)]
 pub struct Money(i64);
 
 /// The price of one piece in thousandths of the currency's unit, from 0 to 10^12.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = f64, minimum = 0, maximum = 1_000_000_000, example = 99.995)]
 pub struct UnitPrice(i64);
 
 impl Money {
@@ -124,8 +127,9 @@ decimal_number!(Money);
 decimal_number!(UnitPrice);
 
 /// An ISO 4217 code. Every currency here has two decimals.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "USD")]
 pub struct Currency(String);
 
 impl TryFrom<String> for Currency {

@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Currency, Money, OrderId, ProductId, TransactionId, UnitPrice, UserId};
+use crate::object::objects;
+use crate::{Currency, Money, OrderId, PaymentToken, ProductId, TransactionId, UnitPrice, UserId};
 
 /// How many of what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// What.
     pub product_id: ProductId,
     /// How many pieces, from 1 to [`MAX_QUANTITY`].
+    #[schema(minimum = 1, maximum = 10_000)]
     pub quantity: u32,
 }
 
@@ -35,14 +38,14 @@ pub struct PlaceOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
     /// List form: what and how many, a product at most once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<Line>>,
     /// What the caller expects to pay. The catalogue decides; a difference refuses the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
     /// What the payment provider charges: a token of the provider's, never a card.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub payment_token: Option<String>,
+    pub payment_token: Option<PaymentToken>,
 }
 
 /// A `POST /orders` that reads as JSON but makes no order.
@@ -88,7 +91,7 @@ impl PlaceOrder {
 
 /// Where an order is on its way: `PENDING → RESERVED → PAID → CONFIRMED`, or where it came to rest otherwise. What is not at rest
 /// can be cancelled on its way, and a confirmed order afterwards: `CANCELLING → CANCELLED`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {
     /// Recorded; stock may or may not be reserved yet.
@@ -117,7 +120,7 @@ impl OrderStatus {
 }
 
 /// A line with what the catalogue said when the order was placed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PricedLine {
     /// What.
     pub product_id: ProductId,
@@ -130,7 +133,7 @@ pub struct PricedLine {
 }
 
 /// An order as its caller sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
     /// The order.
     pub order_id: OrderId,
@@ -150,3 +153,18 @@ pub struct OrderView {
     /// When it was placed.
     pub created_at: DateTime<Utc>,
 }
+
+/// `GET /orders?user_id=`: a page of someone's orders, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderPage {
+    /// The orders.
+    pub orders: Vec<OrderView>,
+    /// What to give as `cursor` for the next page; none where this is the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The orders of a page where nobody says how many.
+pub const PAGE: u8 = 20;
+/// The most orders of a page: DynamoDB gives at most 100 items by their keys in one call.
+pub const MAX_PAGE: u8 = 100;

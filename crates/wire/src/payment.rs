@@ -1,8 +1,9 @@
 //! The payment function's requests and answers.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Currency, Money, OrderId, TransactionId};
+use crate::{Currency, Money, OrderId, PaymentToken, TransactionId};
 
 /// `POST /payment/process`: charge an order, at most once however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct ProcessPayment {
     pub currency: Currency,
     /// What to charge: a token of the provider's. Without one the provider's default applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_token: Option<String>,
+    pub payment_token: Option<PaymentToken>,
 }
 
 /// `POST /payment/{transaction_id}/refund`: take back an order's charge, or, where there is none, see to it that there never will be.
@@ -30,7 +31,7 @@ pub struct RefundPayment {
 }
 
 /// Where a charge is. It is recorded once its outcome is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentStatus {
     /// Charged.
@@ -44,7 +45,7 @@ pub enum PaymentStatus {
 }
 
 /// `GET /payment/{transaction_id}`, and the answer of `POST /payment/process`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payment {
     /// The charge.
     pub transaction_id: TransactionId,

@@ -1,6 +1,7 @@
 //! Errors on the wire: problem details (RFC 9457). Every 4xx and 5xx of every function is one.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::OrderId;
 
@@ -13,9 +14,12 @@ pub enum ProblemType {
     /// 400: not JSON, or not of the body's form.
     #[serde(rename = "urn:order-system:problem:bad-request")]
     BadRequest,
-    /// 401: no token, or none that is valid.
+    /// 401: no token.
     #[serde(rename = "urn:order-system:problem:unauthorized")]
     Unauthorized,
+    /// 401: a token that is not valid, or not any more.
+    #[serde(rename = "urn:order-system:problem:invalid-token")]
+    InvalidToken,
     /// 402: the payment was declined.
     #[serde(rename = "urn:order-system:problem:payment-declined")]
     PaymentDeclined,
@@ -52,6 +56,14 @@ pub enum ProblemType {
     /// 422: the Idempotency-Key was used with another body.
     #[serde(rename = "urn:order-system:problem:idempotency-key-reused")]
     IdempotencyKeyReused,
+    /// 429: more requests than this caller may make; ask again after `Retry-After`. The type is that of the [IETF draft].
+    ///
+    /// [IETF draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+    #[serde(rename = "https://iana.org/assignments/http-problem-types#quota-exceeded")]
+    QuotaExceeded,
+    /// 431: the headers are too long.
+    #[serde(rename = "urn:order-system:problem:headers-too-large")]
+    HeadersTooLarge,
     /// 500: our fault. The text says no more than that; the id is in the logs.
     #[serde(rename = "urn:order-system:problem:internal")]
     Internal,
@@ -64,11 +76,34 @@ pub enum ProblemType {
 }
 
 impl ProblemType {
+    /// Every kind that is given, in the order of its status.
+    pub const ALL: [Self; 19] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::InvalidToken,
+        Self::PaymentDeclined,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::OutOfStock,
+        Self::Conflict,
+        Self::RequestInFlight,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Unprocessable,
+        Self::AmountMismatch,
+        Self::IdempotencyKeyReused,
+        Self::QuotaExceeded,
+        Self::HeadersTooLarge,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
     /// The HTTP status that goes with the kind.
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::Unauthorized => 401,
+            Self::Unauthorized | Self::InvalidToken => 401,
             Self::PaymentDeclined => 402,
             Self::Forbidden => 403,
             Self::NotFound => 404,
@@ -77,6 +112,8 @@ impl ProblemType {
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Unprocessable | Self::AmountMismatch | Self::IdempotencyKeyReused => 422,
+            Self::QuotaExceeded => 429,
+            Self::HeadersTooLarge => 431,
             Self::Internal | Self::Other => 500,
             Self::Unavailable => 503,
         }
@@ -86,7 +123,8 @@ impl ProblemType {
     pub fn title(self) -> &'static str {
         match self {
             Self::BadRequest => "The request can't be read",
-            Self::Unauthorized => "A valid bearer token is needed",
+            Self::Unauthorized => "A bearer token is needed",
+            Self::InvalidToken => "The bearer token is not valid",
             Self::PaymentDeclined => "The payment was declined",
             Self::Forbidden => "The token does not allow this",
             Self::NotFound => "There is no such thing",
@@ -99,8 +137,19 @@ impl ProblemType {
             Self::Unprocessable => "The request can't be carried out as it stands",
             Self::AmountMismatch => "The amount is not the catalogue's",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used with another body",
+            Self::QuotaExceeded => "Request cannot be satisfied as assigned quota has been exceeded",
+            Self::HeadersTooLarge => "The headers are too long",
             Self::Internal | Self::Other => "Internal error",
             Self::Unavailable => "Not available at the moment",
+        }
+    }
+
+    /// What the answer asks for in `WWW-Authenticate` (RFC 6750, section 3).
+    pub fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized => Some("Bearer"),
+            Self::InvalidToken => Some(r#"Bearer error="invalid_token""#),
+            _ => None,
         }
     }
 
@@ -114,14 +163,16 @@ impl ProblemType {
 }
 
 /// A problem details object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The kind.
     #[serde(rename = "type")]
+    #[schema(value_type = String, format = "uri", example = "urn:order-system:problem:out-of-stock")]
     pub kind: ProblemType,
     /// The kind in a few words.
     pub title: String,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
     /// This case in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +180,9 @@ pub struct Problem {
     /// The order that was recorded all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
+    /// The policies of the rate limit that were exceeded: a `quota-exceeded` problem's.
+    #[serde(rename = "violated-policies", default, skip_serializing_if = "Vec::is_empty")]
+    pub violated_policies: Vec<String>,
     /// What to name when asking about a 5xx: the trace's id, which the logs carry too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
@@ -144,7 +198,15 @@ impl Problem {
     /// A problem that says no more than its kind.
     pub fn bare(kind: ProblemType) -> Self {
         let title = kind.title().to_owned();
-        Self { kind, title, status: kind.status(), detail: None, order_id: None, trace_id: None }
+        Self {
+            kind,
+            title,
+            status: kind.status(),
+            detail: None,
+            order_id: None,
+            violated_policies: Vec::new(),
+            trace_id: None,
+        }
     }
 
     /// The same problem, naming the order that was recorded.

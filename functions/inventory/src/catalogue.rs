@@ -67,7 +67,7 @@ impl Store {
         let update = self
             .put_stock(id, 0, pieces, entry)
             .expression_attribute_names("#name", "name")
-            .expression_attribute_values(":name", s(&put.name))
+            .expression_attribute_values(":name", s(put.name.as_str()))
             .expression_attribute_values(":price", n(put.unit_price.millis()))
             .expression_attribute_values(":currency", s(&put.currency))
             .expression_attribute_values(":shards", n(shards));

@@ -35,9 +35,6 @@ async fn put_product(
     Path(id): Path<ProductId>,
     Json(body): Json<PutProduct>,
 ) -> Result<Json<Product>, Error> {
-    if !(1..=200).contains(&body.name.chars().count()) {
-        return Err(Problem::new(ProblemType::Unprocessable, "name must have 1 to 200 characters").into());
-    }
     if body.shards.is_some_and(|shards| !(1..=MAX_SHARDS).contains(&shards)) {
         return Err(Problem::new(ProblemType::Unprocessable, format!("shards must be from 1 to {MAX_SHARDS}")).into());
     }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use function::identity::AllowedCallers;
 use function::{aws, config};
 use inventory::{Store, http};
 
@@ -11,6 +12,7 @@ fn main() -> ExitCode {
         // `INVENTORY_TABLE`: the table of products and reservations.
         let table = config::required("INVENTORY_TABLE")?;
         let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
-        function::http::serve(telemetry, http::app(store)).await
+        let app = AllowedCallers::from_env()?.guard(http::app(store));
+        function::http::serve(telemetry, app).await
     })
 }

@@ -98,7 +98,11 @@ async fn handle_record(jobs: &Jobs, record: &KafkaRecord) -> anyhow::Result<()> 
     processed.instrument(span).await
 }
 
-fn read(record: &KafkaRecord) -> anyhow::Result<OrderEvent> {
+/// The event that a record carries.
+///
+/// # Errors
+/// Says what it is not: base64, an order's event, of a known version.
+pub fn read(record: &KafkaRecord) -> anyhow::Result<OrderEvent> {
     let value = record.value.as_deref().context("the record has no value")?;
     let json = BASE64_STANDARD.decode(value).context("the value is not base64")?;
     let event: OrderEvent = serde_json::from_slice(&json).context("the value is not an order's event")?;

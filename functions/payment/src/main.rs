@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use function::identity::AllowedCallers;
 use function::{aws, config};
 use payment::{Provider, Store, http};
 
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
         let table = config::required("PAYMENTS_TABLE")?;
         let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
         let provider = Provider::from_env(&store)?;
-        function::http::serve(telemetry, http::app(store, provider)).await
+        let app = AllowedCallers::from_env()?.guard(http::app(store, provider));
+        function::http::serve(telemetry, app).await
     })
 }

@@ -44,7 +44,7 @@ impl World {
     pub(crate) async fn stock_in(&self, id: &str, available: u32, shards: Option<u16>) -> Result<Product, Refusal> {
         let unit_price = UnitPrice::from_millis(99_995).unwrap();
         let currency = "USD".to_owned().try_into().unwrap();
-        let put = PutProduct { name: "A thing".into(), unit_price, currency, available, shards };
+        let put = PutProduct { name: "A thing".parse().unwrap(), unit_price, currency, available, shards };
         self.store.put_product(&id.parse().unwrap(), &put).await.unwrap()
     }
 

@@ -34,7 +34,7 @@ use function::client::Service;
 use function::config;
 use serde::{Deserialize, Serialize};
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
-use wire::{Currency, Money, TransactionId};
+use wire::{Currency, Money, PaymentToken, TransactionId};
 
 use super::Unknown;
 
@@ -69,7 +69,7 @@ impl HttpProvider {
     pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, Unknown> {
         let id = TransactionId::of(request.order_id);
         let ProcessPayment { amount, currency, payment_token, .. } = request;
-        let token = payment_token.as_deref();
+        let token = payment_token.as_ref().map(PaymentToken::as_str);
         let body = ChargeRequest { reference: id, amount_minor: amount.minor(), currency, token };
         let response = self.post("charges", "/charges", id.to_string(), &body).await?;
         Ok(charge_in(&response, id)?)

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
-use wire::{Currency, Money, TransactionId};
+use wire::{Currency, Money, PaymentToken, TransactionId};
 
 use super::Unknown;
 use crate::store::{self, Store};
@@ -55,7 +55,7 @@ impl Simulated {
         let payment = |status| payment(id, status, request.amount, &request.currency);
         let declined =
             |reason: &str| Payment { decline_reason: Some(reason.to_owned()), ..payment(PaymentStatus::Declined) };
-        match request.payment_token.as_deref() {
+        match request.payment_token.as_ref().map(PaymentToken::as_str) {
             None | Some("tok_approve") => {}
             Some("tok_slow") => sleep(SLOW).await,
             Some("tok_timeout_before_charge") => self.lose_first(request, false).await?,

@@ -21,7 +21,7 @@ async fn store() -> Store {
 /// A charge of 199.99 USD.
 fn process(order_id: OrderId, token: Option<&str>) -> ProcessPayment {
     let RefundPayment { amount, currency } = undo();
-    ProcessPayment { order_id, amount, currency, payment_token: token.map(str::to_owned) }
+    ProcessPayment { order_id, amount, currency, payment_token: token.map(|token| token.parse().unwrap()) }
 }
 
 /// The refund of such a charge.

@@ -1,0 +1,121 @@
+//! Text that callers choose, of bounded length and without control characters, so that it can be stored, shown and logged as it is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Text that is not of its kind's form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} must be {form}")]
+pub struct InvalidText {
+    kind: &'static str,
+    form: &'static str,
+}
+
+/// Defines a text by who may be in it.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, $lengths:expr, $pattern:literal, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schema(value_type = String, pattern = $pattern)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidText;
+
+            fn try_from(text: String) -> Result<Self, InvalidText> {
+                let fits = ($lengths).contains(&text.chars().count()) && text.chars().all($allowed);
+                fits.then_some(Self(text)).ok_or(InvalidText { kind: $kind, form: $form })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, InvalidText> {
+                text.to_owned().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> String {
+                text.0
+            }
+        }
+    };
+}
+
+text!(
+    /// What people call a product: 1 to 200 characters, none of them a control character.
+    ProductName,
+    "name",
+    "1 to 200 characters without control characters",
+    1..=200_usize,
+    r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
+    |c: char| !c.is_control()
+);
+
+text!(
+    /// What a payment provider charges: a token of the provider's for a card or an account, never the card itself. 1 to 255 printable
+    /// ASCII characters without spaces. It is a secret: its `Debug` does not show it.
+    PaymentToken,
+    "payment_token",
+    "1 to 255 printable ASCII characters without spaces",
+    1..=255_usize,
+    r"^[\x21-\x7e]{1,255}$",
+    |c: char| c.is_ascii_graphic()
+);
+
+impl fmt::Debug for ProductName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PaymentToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PaymentToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn control_characters_are_refused_however_they_are_written() {
+        for bad in [r#""""#, r#""a\u0000""#, r#""a\n""#, r#""\u009b""#, r#""\u007f""#] {
+            assert!(serde_json::from_str::<ProductName>(bad).is_err(), "{bad}");
+            assert!(serde_json::from_str::<PaymentToken>(bad).is_err(), "{bad}");
+        }
+        assert!("Überzug, 2 × 3 m".parse::<ProductName>().is_ok());
+        for bad in ["a b", "ü", &"x".repeat(256)] {
+            assert!(bad.parse::<PaymentToken>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_payment_token_is_not_shown() {
+        let token: PaymentToken = "tok_approve".parse().unwrap();
+        assert!(!format!("{token:?}").contains("approve"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_given_back(text in "\\PC{0,300}") {
+            let Ok(name) = text.parse::<ProductName>() else { return Ok(()) };
+            prop_assert_eq!(String::from(name), text);
+        }
+    }
+}
