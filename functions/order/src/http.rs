@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use function::http::{Error, Json, Path};
+use function::http::{Error, Json, Path, Query};
 use wire::OrderId;
-use wire::order::{OrderStatus, OrderView, PlaceOrder};
+use wire::order::{OrderPage, OrderStatus, OrderView, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
 
+use crate::listing::ListOrders;
 use crate::{IdempotencyKey, Order, Placed, Refused, Saga};
 
 /// The header by which a request says that it is the same as before.
@@ -20,7 +21,7 @@ const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 /// The function's routes over the saga.
 pub fn app(saga: Saga) -> Router {
     let router = Router::new()
-        .route("/orders", post(place))
+        .route("/orders", get(list).post(place))
         .route("/orders/{order_id}", get(order))
         .route("/orders/{order_id}/cancel", post(cancel));
     function::http::app(router.with_state(saga))
@@ -47,6 +48,13 @@ async fn place(
 async fn order(State(saga): State<Saga>, Path(id): Path<OrderId>) -> Result<Json<OrderView>, Error> {
     let order = saga.store.order(id).await?;
     order.map(|order| Json(order.view())).ok_or_else(|| none(id))
+}
+
+/// 200 with a page of someone's orders, the newest first; 400 for a query of another form.
+async fn list(State(saga): State<Saga>, Query(list): Query<ListOrders>) -> Result<Json<OrderPage>, Error> {
+    let (orders, next) = saga.store.page(&list.user_id, list.limit, list.cursor).await?;
+    let orders = orders.iter().map(Order::view).collect();
+    Ok(Json(OrderPage { orders, next_cursor: next.map(|cursor| cursor.to_string()) }))
 }
 
 /// 200 with the cancelled order; 202 where a step has no answer yet; 409 where nothing was sold. Asked again, the same.

@@ -30,7 +30,7 @@ impl IdempotencyKey {
     /// same without quotes.
     pub fn parse(value: &[u8]) -> Result<Self, Problem> {
         let printable = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| printable(text));
+        let text = std::str::from_utf8(value).ok().map(|text| text.trim_matches(' ')).filter(|text| printable(text));
         let key = text.and_then(|text| match text.strip_prefix('"') {
             Some(quoted) => unquote(quoted),
             None => Some(text.to_owned()).filter(|text| !text.contains(['"', '\\', ',', ';', ' '])),
@@ -73,6 +73,8 @@ pub(crate) fn is_forgotten(order: &Order, now: DateTime<Utc>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(value: &str) -> Option<String> {
@@ -97,7 +99,32 @@ mod tests {
         {
             assert_eq!(parse(value), None, "{value}");
         }
+        for control in ["\tk", "k\u{b}", "\"a\u{7f}\"", "\"\u{0}\""] {
+            assert_eq!(parse(control), None, "{control:?}");
+        }
         assert!(IdempotencyKey::parse(b"\xff").is_err());
+    }
+
+    /// A key in quotes, as the header has it.
+    fn quote(key: &str) -> String {
+        format!("\"{}\"", key.replace('\\', r"\\").replace('"', r#"\""#))
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_taken_for_a_key_that_is_none(value: Vec<u8>, text in "[ \"\\\\,;a\t\u{b}\u{7f}ü]{0,12}") {
+            for value in [value.as_slice(), text.as_bytes()] {
+                let Ok(IdempotencyKey(key)) = IdempotencyKey::parse(value) else { continue };
+                prop_assert!((1..=LONGEST).contains(&key.len()));
+                prop_assert!(key.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{:?}", key);
+                prop_assert_eq!(parse(&quote(&key)), Some(key));
+            }
+        }
+
+        #[test]
+        fn every_printable_text_is_a_key_in_quotes(key in "[ -~]{1,255}") {
+            prop_assert_eq!(parse(&quote(&key)), Some(key));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod http;
 mod idempotency;
+mod listing;
 mod order;
 mod place;
 pub mod recovery;

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use function::identity::AllowedCallers;
 use order::{Saga, http};
 
 fn main() -> ExitCode {
     function::main(async {
         let telemetry = telemetry::init()?;
         let saga = Saga::from_env().await?;
-        function::http::serve(telemetry, http::app(saga)).await
+        let app = AllowedCallers::from_env()?.guard(http::app(saga));
+        function::http::serve(telemetry, app).await
     })
 }

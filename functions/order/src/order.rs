@@ -5,7 +5,7 @@ use telemetry::propagation::Carrier;
 use wire::inventory::Product;
 use wire::order::{OrderStatus, OrderView, PlaceOrder, PricedLine};
 use wire::problem::{Problem, ProblemType};
-use wire::{Currency, Line, Money, OrderEvent, OrderId, TransactionId, UserId};
+use wire::{Currency, Line, Money, OrderEvent, OrderId, PaymentToken, TransactionId, UserId};
 
 /// An order as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Order {
     /// In which currency.
     pub currency: Currency,
     /// What the provider charges.
-    pub payment_token: Option<String>,
+    pub payment_token: Option<PaymentToken>,
     /// When it was placed.
     pub created_at: DateTime<Utc>,
     /// What was asked for, hashed, where it was placed with an Idempotency-Key.

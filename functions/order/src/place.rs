@@ -15,7 +15,7 @@ use wire::{Line, OrderId};
 use crate::idempotency::{IdempotencyKey, fingerprint, is_forgotten};
 use crate::{Order, Saga, Transition};
 
-/// Longest time that a request waits for its order's rest: below the 27 s in which its caller wants an answer.
+/// Longest time that a request waits for its order's rest: below the 25 s in which its caller wants an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What became of a request for an order.

@@ -4,7 +4,7 @@
 //! order-recovery, just goes on. A step without an answer is not undone: whether it happened is not known.
 
 use chrono::{DateTime, Utc};
-use function::client::{CallError, Service};
+use function::client::{CallError, Connector, Service};
 use function::clock::Clock;
 use function::{aws, config};
 use tracing::{Instrument as _, Span, info_span};
@@ -27,11 +27,13 @@ pub struct Saga {
 }
 
 impl Saga {
-    /// From `ORDERS_TABLE`, `INVENTORY_URL` and `PAYMENT_URL`.
+    /// From `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, and `SERVICE_AUTH` ([`Connector::from_env`]).
     pub async fn from_env() -> anyhow::Result<Self> {
-        let store = Store::new(aws::dynamodb(&aws::sdk_config().await), config::required("ORDERS_TABLE")?);
-        let inventory = Service::new("inventory", config::base_url("INVENTORY_URL")?)?;
-        Ok(Self::new(store, inventory, Service::new("payment", config::base_url("PAYMENT_URL")?)?))
+        let sdk_config = aws::sdk_config().await;
+        let store = Store::new(aws::dynamodb(&sdk_config), config::required("ORDERS_TABLE")?);
+        let connector = Connector::from_env(&sdk_config)?;
+        let inventory = connector.service("inventory", config::base_url("INVENTORY_URL")?);
+        Ok(Self::new(store, inventory, connector.service("payment", config::base_url("PAYMENT_URL")?)))
     }
 
     /// Over a store and the services.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 #[test]
-fn a_confirmed_order_of_one_line_costs_ten_write_units() {
+fn a_confirmed_order_of_one_line_costs_eleven_write_units() {
     let writes = simulator::one_order().unwrap();
     let writes = writes.iter().map(|write| {
         let (table, units, index) = cost(&write.consumed);
@@ -13,7 +13,7 @@ fn a_confirmed_order_of_one_line_costs_ten_write_units() {
     let (notified, ordered): (Vec<_>, Vec<_>) = writes.partition(|(_, table, ..)| *table == "NotificationsTable");
     let expected = [
         ("UpdateItem", "InventoryTable", 1, 0), // not the order's: the product is entered
-        ("PutItem", "OrdersTable", 1, 1),       // PENDING, with its entry in the sparse index
+        ("PutItem", "OrdersTable", 1, 2),       // PENDING, with its entries in the sparse index and in its user's
         ("UpdateItem", "InventoryTable", 1, 0), // the hold
         ("UpdateItem", "OrdersTable", 1, 0),    // RESERVED
         ("PutItem", "PaymentsTable", 1, 0),     // the charge
@@ -23,7 +23,7 @@ fn a_confirmed_order_of_one_line_costs_ten_write_units() {
         ("UpdateItem", "OrdersTable", 1, 1),    // the relay's acknowledgement; out of the index
     ];
     assert_eq!(ordered, expected);
-    assert_eq!(ordered[1..].iter().map(|(_, _, units, index)| units + index).sum::<u64>(), 10);
+    assert_eq!(ordered[1..].iter().map(|(_, _, units, index)| units + index).sum::<u64>(), 11);
     assert_eq!(notified.len(), 2, "claimed and delivered, not counted: {notified:?}");
 }
 

@@ -56,6 +56,11 @@ impl Resources {
     pub fn function_arn(&self, name: &str) -> String {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account_id)
     }
+
+    /// The ARN that the role of a function of this name has in the emulated account, where nobody acts by it.
+    pub(crate) fn role_arn(&self, name: &str) -> String {
+        format!("arn:aws:iam::{}:role/{name}", self.account_id)
+    }
 }
 
 impl Template {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize, Serializer};
 use telemetry::propagation::Carrier;
 use wire::order::{OrderStatus, PricedLine};
-use wire::{Currency, Money, OrderId, ProductId, UnitPrice, UserId};
+use wire::{Currency, Money, OrderId, PaymentToken, ProductId, UnitPrice, UserId};
 
 use crate::Order;
 use crate::order::Rest;
@@ -24,7 +24,8 @@ pub(super) struct OrderItem {
     amount_minor: i64,
     currency: Currency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    payment_token: Option<String>,
+    payment_token: Option<PaymentToken>,
+    #[serde(serialize_with = "in_order")]
     created_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
@@ -62,6 +63,11 @@ pub(super) struct RestItem {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// A time as text that is sorted as time is, because it is always as long: it is a key of the index of a user's orders.
+fn in_order<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Nanos, true))
 }
 
 pub(super) fn key(id: OrderId) -> HashMap<String, AttributeValue> {

@@ -2,9 +2,10 @@
 //! as atomic as a transaction and half its price: so an order comes to rest and its event is in the outbox, or neither.
 //!
 //! An order with anything left to do, a step or an event that is not in Kafka yet, carries `unfinished`, the key of the sparse
-//! index that recovery reads.
+//! index that recovery reads. Every order is in the index of its user's orders.
 
 mod item;
+mod page;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;

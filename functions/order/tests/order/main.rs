@@ -3,6 +3,7 @@
 
 mod cancel;
 mod idempotency;
+mod listing;
 mod model;
 mod recovery;
 mod refused;

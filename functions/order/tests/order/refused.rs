@@ -16,6 +16,10 @@ async fn what_is_no_order_is_refused_before_anything_is_written() {
         (r#"{"user_id":"U","product_id":"PROD-123","quantity":-1}"#, "unprocessable"),
         (r#"{"user_id":"U","product_id":"PROD-123","quantity":1,"price":0}"#, "unprocessable"),
         (r#"{"user_id":"U","product_id":"PROD-123","quantity":2,"amount":199.98}"#, "amount-mismatch"),
+        (r#"{"user_id":"U\u0000","product_id":"PROD-123","quantity":1}"#, "unprocessable"),
+        (r#"{"user_id":"U","product_id":"PROD-123\n","quantity":1}"#, "unprocessable"),
+        (r#"{"user_id":"U","product_id":"PROD-123","quantity":1,"payment_token":"tok\u001b"}"#, "unprocessable"),
+        (r#"{"user_id":"U","product_id":"PROD-123","quantity":1,"payment_token":""}"#, "unprocessable"),
         ("[]", "unprocessable"),
         ("", "bad-request"),
     ] {

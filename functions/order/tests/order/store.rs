@@ -8,7 +8,8 @@ use wire::{OrderId, UnitPrice};
 
 use crate::world::{ORDER, World};
 
-fn order() -> Order {
+/// An order of the tutorial's, not recorded yet.
+pub(crate) fn order() -> Order {
     let request: PlaceOrder = serde_json::from_str(ORDER).unwrap();
     let product = Product {
         product_id: "PROD-123".parse().unwrap(),

@@ -2,7 +2,8 @@
 //! stream and prices. What it does not know is an error. It is fast, because a simulation makes tens of millions of calls, and
 //! its answers are compared with an emulator's in `tests/dynamodb/`.
 //!
-//! Left out: fractions, binary values, reserved words, the limits of size and throughput, and that an index lags behind.
+//! Left out: fractions, binary values, reserved words, the limits of size and throughput, that an index lags behind, and that items
+//! expire.
 
 mod calls;
 mod error;

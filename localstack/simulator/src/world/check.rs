@@ -9,8 +9,11 @@ use super::system::System;
 use super::watch::{list, number, text};
 use crate::dynamodb::{Item, Value};
 
+/// Which orders each buyer's list has.
+pub(crate) type Lists = BTreeMap<String, Vec<String>>;
+
 /// Checks a world at rest.
-pub(crate) fn check(system: &System, purchases: &[Purchase]) {
+pub(crate) fn check(system: &System, purchases: &[Purchase], lists: &Lists) {
     let orders = orders(system);
     for (id, order) in &orders {
         check_order(system, id, order);
@@ -18,6 +21,7 @@ pub(crate) fn check(system: &System, purchases: &[Purchase]) {
     check_stock(system, &orders);
     check_money(system, &orders);
     check_events(system, &orders);
+    check_lists(system, &orders, lists);
     for purchase in purchases {
         check_purchase(system, &orders, purchase);
     }
@@ -180,6 +184,23 @@ fn check_events(system: &System, orders: &Orders) {
     if delivered != distinct {
         let missing: Vec<_> = distinct.symmetric_difference(&delivered).collect();
         system.kernel.violate("every event is notified", format!("{missing:?}"));
+    }
+}
+
+fn check_lists(system: &System, orders: &Orders, lists: &Lists) {
+    for (user, listed) in lists {
+        let theirs = orders.iter().filter(|(_, order)| text(order, "user_id") == user).map(|(id, _)| id);
+        let (theirs, distinct): (BTreeSet<_>, BTreeSet<_>) = (theirs.collect(), listed.iter().collect());
+        if distinct != theirs || distinct.len() != listed.len() {
+            system
+                .kernel
+                .violate("a list has every order of its buyer, once", format!("{user}: {listed:?}, {theirs:?}"));
+        }
+        let times: Vec<_> =
+            listed.iter().filter_map(|id| orders.get(id)).map(|order| text(order, "created_at")).collect();
+        if !times.is_sorted_by(|newer, older| newer >= older) {
+            system.kernel.violate("a list begins with the newest order", format!("{user}: {times:?}"));
+        }
     }
 }
 

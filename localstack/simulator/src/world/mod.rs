@@ -11,14 +11,17 @@ mod watch;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::time::sleep;
 use tower::ServiceExt as _;
+use wire::order::OrderPage;
 
 use crate::Sabotage;
 use crate::kernel::{Fault, Kernel, Report, Violation, Write};
 use buyer::{Answer, Buyer, Market, Purchase};
+use check::Lists;
 use system::{Empty, System};
 
 /// What decides about a world.
@@ -74,7 +77,8 @@ impl World {
         kernel.calm();
         if come_to_rest(&system, self.sabotage).await {
             let purchases = ask_again(&system, &market, purchases).await;
-            check::check(&system, &purchases);
+            let lists = lists(&system, &purchases).await?;
+            check::check(&system, &purchases, &lists);
         }
         let rests = check::rests(&system);
         let Report { violations, struck, trace, diary } = kernel.take_report();
@@ -174,6 +178,27 @@ async fn come_to_rest(system: &System, sabotage: Option<Sabotage>) -> bool {
     let seen = format!("{} orders are unfinished, idle: {}", unfinished(), system.is_idle());
     system.kernel.violate("everything comes to rest", seen);
     false
+}
+
+/// The list of every buyer's orders, page by page: the orders' ids.
+async fn lists(system: &System, purchases: &[Purchase]) -> anyhow::Result<Lists> {
+    let mut lists = Lists::new();
+    for user in purchases.iter().map(|purchase| &purchase.user) {
+        if lists.contains_key(user) {
+            continue;
+        }
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let request = http::Request::get(format!("http://order/orders?user_id={user}&limit=3{cursor}"));
+            let answer = system.order.clone().oneshot(request.body(Bytes::new())?).await?;
+            let page: OrderPage = serde_json::from_slice(answer.body())?;
+            ids.extend(page.orders.iter().map(|order| order.order_id.to_string()));
+            let Some(next) = page.next_cursor else { break };
+            cursor = format!("&cursor={next}");
+        }
+        lists.insert(user.clone(), ids);
+    }
+    Ok(lists)
 }
 
 async fn wait_until_idle(system: &System) {

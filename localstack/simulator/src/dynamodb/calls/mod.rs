@@ -21,6 +21,8 @@ pub(super) fn call(database: &mut Database, operation: &str, request: &[u8]) -> 
     match operation {
         "CreateTable" => table::create(database, parse(request)?),
         "DescribeTable" => table::describe(database, &parse(request)?),
+        "DescribeTimeToLive" => table::describe_time_to_live(database, &parse(request)?),
+        "UpdateTimeToLive" => table::update_time_to_live(database, &parse(request)?),
         "GetItem" => read::get(database, parse(request)?),
         "BatchGetItem" => read::batch_get(database, parse(request)?),
         "TransactGetItems" => read::transact_get(database, parse(request)?),

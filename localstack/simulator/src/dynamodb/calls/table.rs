@@ -1,4 +1,4 @@
-//! `CreateTable` and `DescribeTable`, as much as creating `template.yaml`'s tables takes.
+//! `CreateTable`, `DescribeTable` and their like, as much as creating `template.yaml`'s tables takes.
 
 use std::collections::BTreeMap;
 
@@ -70,6 +70,17 @@ pub(super) fn create(database: &mut Database, mut request: Json) -> Result<Json,
 pub(super) fn describe(database: &Database, request: &Json) -> Result<Json, Error> {
     let name = request["TableName"].as_str().unwrap_or_default();
     Ok(json!({ "Table": database.table(name)?.description }))
+}
+
+pub(super) fn describe_time_to_live(database: &Database, request: &Json) -> Result<Json, Error> {
+    database.table(request["TableName"].as_str().unwrap_or_default())?;
+    Ok(json!({ "TimeToLiveDescription": { "TimeToLiveStatus": "DISABLED" } }))
+}
+
+/// Nothing here is ever deleted because its time has come.
+pub(super) fn update_time_to_live(database: &Database, request: &Json) -> Result<Json, Error> {
+    database.table(request["TableName"].as_str().unwrap_or_default())?;
+    Ok(json!({ "TimeToLiveSpecification": request["TimeToLiveSpecification"] }))
 }
 
 fn schema(elements: Vec<KeyElement>) -> Result<KeySchema, Error> {
