@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
+pub use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use telemetry::aws_sdk::TraceDynamoDb;
 
 /// What the SDK finds in the environment. One call takes at most 2 s, and 6 s with its retries.

@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod identity;
 
 use std::future::Future;
 use std::process::ExitCode;

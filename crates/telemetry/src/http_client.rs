@@ -9,7 +9,7 @@ use opentelemetry::KeyValue;
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{metrics, propagation, record_error};
+use crate::{metrics, propagation, record_error, scrub};
 
 /// An error's class: the value of `error.type`, one of few.
 pub trait ErrorType {
@@ -18,10 +18,12 @@ pub trait ErrorType {
 }
 
 /// Sends a request by `transport`, and records it as a span and in `http.client.request.duration`. `template` is the path with
-/// its variables as names (`/orders/{id}`), which names the span. The span's context goes along in the headers.
+/// its variables as names (`/orders/{id}`), which names the span. `resend_count` is how often the request was sent before. The
+/// span's context goes along in the headers.
 pub async fn send<B, R, E: ErrorType>(
     mut request: Request<B>,
     template: &'static str,
+    resend_count: u32,
     transport: impl AsyncFnOnce(Request<B>) -> Result<Response<R>, E>,
 ) -> Result<Response<R>, E> {
     let method = request.method().as_str().to_owned();
@@ -35,10 +37,11 @@ pub async fn send<B, R, E: ErrorType>(
         otel.status_code = Empty,
         error.type = Empty,
         http.request.method = method,
+        http.request.resend_count = (resend_count > 0).then_some(resend_count),
         http.response.status_code = Empty,
         server.address = host,
         server.port = port,
-        url.full = request.uri().to_string(),
+        url.full = scrub::url(request.uri()),
         url.template = template,
     );
     propagation::inject_into_headers(&span.context(), request.headers_mut());

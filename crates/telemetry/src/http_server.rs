@@ -8,11 +8,11 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use lambda_http::RequestExt as _;
-use opentelemetry::KeyValue;
+use opentelemetry::{Array, KeyValue, StringValue, Value};
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{invocation, metrics, propagation, record_error};
+use crate::{invocation, metrics, propagation, record_error, scrub};
 
 /// Middleware for [`axum::middleware::from_fn`]: records the request as a span and in `http.server.request.duration`. The
 /// parent is the caller's span, found in the headers. Add it last, outside of all that may answer instead of a handler.
@@ -29,7 +29,7 @@ pub async fn trace(request: Request, next: Next) -> Response {
         http.request.method = method,
         http.route = route,
         http.response.status_code = Empty,
-        url.path = request.uri().path(),
+        url.path = scrub::path(request.uri().path()),
         url.scheme = scheme,
         faas.trigger = "http",
         faas.invocation_id = invocation_id,
@@ -53,6 +53,12 @@ pub async fn trace(request: Request, next: Next) -> Response {
     }
     metrics::http_server_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
     response
+}
+
+/// Records a request's id in its span: `http.request.header.x-request-id`. It must be of a bounded, plain form.
+pub fn record_request_id(id: &str) {
+    let id = Value::Array(Array::String(vec![StringValue::from(id.to_owned())]));
+    tracing::Span::current().set_attribute("http.request.header.x-request-id", id);
 }
 
 /// How the caller reached API Gateway or the function URL, which say so in `x-forwarded-proto`; the local emulator says nothing

@@ -16,6 +16,7 @@
 //! | [`aws_sdk`] | a CLIENT span a DynamoDB call |
 //! | [`messaging`] | PRODUCER and CONSUMER spans for Kafka and SQS, linked by the messages' headers |
 //! | [`propagation`] | carriers for contexts at rest or under way |
+//! | [`metrics`] | the instruments, of which one has no span: the gateway's rate limit |
 //!
 //! A span's fields are named by the semantic conventions. They are literals in `tracing`'s macros, which take no constants.
 
@@ -24,8 +25,9 @@ pub mod http_client;
 pub mod http_server;
 mod invocation;
 pub mod messaging;
-mod metrics;
+pub mod metrics;
 pub mod propagation;
+mod scrub;
 mod setup;
 
 pub use invocation::Trigger;

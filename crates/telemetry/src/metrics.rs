@@ -2,7 +2,18 @@
 
 use std::sync::OnceLock;
 
-use opentelemetry::metrics::Histogram;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram};
+
+/// Counts a request in `gateway.rate_limit.requests`, a name of this system's own, by `gateway.rate_limit.outcome`.
+pub fn count_rate_limited(outcome: &'static str) {
+    static COUNTER: OnceLock<Counter<u64>> = OnceLock::new();
+    let counter = COUNTER.get_or_init(|| {
+        let meter = opentelemetry::global::meter(env!("CARGO_PKG_NAME"));
+        meter.u64_counter("gateway.rate_limit.requests").with_unit("{request}").build()
+    });
+    counter.add(1, &[KeyValue::new("gateway.rate_limit.outcome", outcome)]);
+}
 
 /// The buckets that the conventions advise for HTTP and messaging.
 const REQUESTS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

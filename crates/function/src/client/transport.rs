@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use reqwest::redirect::Policy;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
@@ -34,9 +35,9 @@ impl telemetry::http_client::ErrorType for NoAnswer {
     }
 }
 
-/// HTTP over TCP, with connections that are kept.
+/// HTTP over TCP, with connections that are kept. Redirects are not followed: what is signed, or secret, is for one service.
 pub(super) fn reqwest() -> anyhow::Result<Transport> {
-    let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).build()?;
+    let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).redirect(Policy::none()).build()?;
     let send = move |request: Request<Bytes>| {
         let client = client.clone();
         async move {

@@ -17,6 +17,8 @@ pub enum Error {
     Problem(Box<Problem>),
     /// Ours to know.
     Internal(anyhow::Error),
+    /// A 503 of a service that is not asked at the moment: asking again may help after so many seconds.
+    Later(u64),
 }
 
 impl From<Problem> for Error {
@@ -37,10 +39,12 @@ impl From<CallError> for Error {
         match error {
             CallError::Refused(problem) => Self::Problem(problem),
             CallError::Unknown(error) => {
-                tracing::error!(error = format!("{error:#}"), "a service did not answer");
-                let mut problem = Problem::bare(ProblemType::Unavailable);
-                problem.trace_id = telemetry::propagation::current_trace_id();
-                problem.into()
+                log(&error, "a service did not answer");
+                Problem::bare(ProblemType::Unavailable).into()
+            }
+            CallError::Open { retry_after, .. } => {
+                tracing::warn!(trace_id = telemetry::propagation::current_trace_id(), "{error}");
+                Self::Later(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0))
             }
         }
     }
@@ -48,25 +52,38 @@ impl From<CallError> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let problem = match self {
+        let mut later = None;
+        let mut problem = match self {
             Self::Problem(problem) => *problem,
+            Self::Later(seconds) => {
+                later = Some(seconds);
+                Problem::bare(ProblemType::Unavailable)
+            }
             Self::Internal(error) => {
-                tracing::error!(error = format!("{error:#}"), "a request failed");
-                let trace_id = telemetry::propagation::current_trace_id();
-                Problem { trace_id, ..Problem::bare(ProblemType::Internal) }
+                log(&error, "a request failed");
+                Problem::bare(ProblemType::Internal)
             }
         };
+        if problem.status >= 500 {
+            problem.trace_id = problem.trace_id.or_else(telemetry::propagation::current_trace_id);
+        }
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = problem.kind.retry_after();
+        let (challenge, retry_after) = (problem.kind.challenge(), problem.kind.retry_after());
         let mut response = (status, Json(problem)).into_response();
         let content_type = HeaderValue::from_static(problem::CONTENT_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        if let Some(seconds) = retry_after {
+        if let Some(seconds) = later.or(retry_after.map(u64::from)) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
+}
+
+/// Logs what the caller is not told, with the id that the caller is told.
+fn log(error: &anyhow::Error, what: &'static str) {
+    let trace_id = telemetry::propagation::current_trace_id();
+    tracing::error!(trace_id, error = format!("{error:#}"), "{what}");
 }

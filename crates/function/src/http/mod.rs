@@ -12,8 +12,10 @@ use telemetry::{Telemetry, Trigger};
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::problem::{Problem, ProblemType};
 
+use crate::identity;
+
 pub use error::Error;
-pub use json::{Json, Path};
+pub use json::{Json, Path, Query};
 
 /// The header in which every answer names its trace, so that it can be looked up.
 pub const TRACE_ID: &str = "x-trace-id";
@@ -22,15 +24,27 @@ pub const TRACE_ID: &str = "x-trace-id";
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Adds to a router what every function answers alike: problems for unknown paths and methods and for panics, a cap on bodies,
-/// the trace's id in the answer, and around it all the request's span.
+/// the trace's id in the answer, and around it all the request's span. Callers whom [`identity::AllowedCallers`] does not name
+/// are refused.
 pub fn app(router: Router) -> Router {
+    traced(guarded(whole(router)).layer(middleware::from_fn(identity::refuse_strangers)))
+}
+
+/// Adds problems for unknown paths and methods to a router.
+pub fn whole(router: Router) -> Router {
     router
         .fallback(async || Error::from(Problem::bare(ProblemType::NotFound)))
         .method_not_allowed_fallback(async || Error::from(Problem::bare(ProblemType::MethodNotAllowed)))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(name_trace))
-        .layer(middleware::from_fn(telemetry::http_server::trace))
+}
+
+/// Adds a cap on bodies, and a problem for panics.
+pub fn guarded(router: Router) -> Router {
+    router.layer(DefaultBodyLimit::max(MAX_BODY)).layer(CatchPanicLayer::custom(panicked))
+}
+
+/// Adds the request's span, and the trace's id in the answer.
+pub fn traced(router: Router) -> Router {
+    router.layer(middleware::from_fn(name_trace)).layer(middleware::from_fn(telemetry::http_server::trace))
 }
 
 /// Serves a router made by [`app`] until the environment ends.
