@@ -104,6 +104,10 @@ impl Scope<'_> {
             // SAM makes a resource named <function>Url of a function's FunctionUrlConfig.
             let binary = self.template.binary_of(function)?.filter(|_| attribute == "FunctionUrl");
             binary.map(|binary| format!("{}/lambda-url/{binary}/", self.local.lambda_url))
+        } else if let Some(function) = resource.strip_suffix("Role") {
+            // And one named <function>Role of the role that a function runs as.
+            let binary = self.template.binary_of(function)?.filter(|_| attribute == "Arn");
+            binary.map(|binary| self.resources.role_arn(&binary))
         } else {
             None
         };

@@ -120,6 +120,8 @@ async fn every_function_of_the_real_template_is_understood() {
     assert!(gateway.environment.contains_key("OTEL_EXPORTER_OTLP_ENDPOINT"), "the globals are merged in");
     assert!(gateway.event_sources.iter().all(|source| matches!(source, EventSource::HttpApi { .. })));
     assert_eq!(by_name("order").environment["ORDERS_TABLE"], resources.tables["OrdersTable"].name);
+    let gateway_role = format!("arn:aws:iam::{}:role/gateway", resources.account_id);
+    assert_eq!(by_name("order").environment["ALLOWED_CALLERS"], gateway_role);
 
     let [EventSource::DynamoDb(relay)] = by_name("order-relay").event_sources.as_slice() else {
         panic!("the relay reads one stream")

@@ -1,7 +1,10 @@
 //! The gateway's routes, without a server. Here what is answered before any service is asked.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+mod front;
 mod issuer;
+mod limits;
+mod openapi;
 mod orders;
 
 use axum::body::{Body, to_bytes};
@@ -33,20 +36,28 @@ const NO_KEYS: &str = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/tests/htt
 
 #[tokio::test]
 async fn without_a_valid_token_there_is_a_401() {
-    for authorization in [None, Some("Basic dTpw"), Some("Bearer"), Some("Bearer x"), Some("Bearer a.b.c")] {
+    let none = [None, Some("Basic dTpw"), Some("Bearer")].map(|it| (it, "unauthorized", "Bearer"));
+    let invalid = [Some("Bearer x"), Some("Bearer a.b.c")];
+    let invalid = invalid.map(|it| (it, "invalid-token", r#"Bearer error="invalid_token""#));
+    for (authorization, kind, challenge) in none.into_iter().chain(invalid) {
         for path in ["/api/orders/019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77", "/api/inventory/PROD-123"] {
             let (status, headers, body) = get(NO_KEYS, path, authorization).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{authorization:?}");
-            assert_eq!(headers["www-authenticate"], "Bearer");
+            assert_eq!(headers["www-authenticate"], challenge);
             assert_eq!(headers["content-type"], "application/problem+json");
-            assert!(body.contains("urn:order-system:problem:unauthorized"), "{body}");
+            assert!(body.contains(&format!("urn:order-system:problem:{kind}")), "{body}");
         }
     }
 }
 
 #[tokio::test]
 async fn without_the_issuers_keys_nobody_is_let_in() {
-    let (status, _, body) = get("file:///nowhere/jwks.json", "/api/inventory/PROD-123", Some("Bearer a.b.c")).await;
+    let (status, _, body) = get(
+        "file:///nowhere/jwks.json",
+        "/api/inventory/PROD-123",
+        Some(&issuer::Issuer::new().bearer("USER-001", "")),
+    )
+    .await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(!body.contains("nowhere"), "{body}");
 }

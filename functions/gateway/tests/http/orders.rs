@@ -147,11 +147,13 @@ async fn a_refusal_is_passed_on_with_when_to_ask_again() {
 
 #[tokio::test]
 async fn what_is_no_answer_of_orders_is_a_503_that_says_nothing_of_it() {
-    let answers: [Answer; 4] = [
+    let answers: [Answer; 5] = [
         |_| Ok(answer(500, "the secret")),
         |_| Ok(answer(302, "the secret")),
         // A function URL's own: the request did not get to the function.
         |_| Ok(Response::builder().status(403).body(Bytes::from_static(b"the secret")).unwrap()),
+        // A service that does not let the gateway in.
+        |_| Ok(answer(403, r#"{"type":"urn:order-system:problem:forbidden","title":"the secret","status":403}"#)),
         |_| Err(NoAnswer::Timeout),
     ];
     for answer in answers {
@@ -217,4 +219,41 @@ async fn cancelling_needs_the_scope() {
     let world = world(|_| Ok(answer(200, ORDER)));
     assert_eq!(world.cancel("orders:read").await.0, StatusCode::FORBIDDEN);
     assert_eq!(world.asked(), []);
+}
+
+const PAGE: &str = r#"{"orders":[],"next_cursor":"abc"}"#;
+
+#[tokio::test]
+async fn the_list_is_the_callers_own() {
+    let world = world(|_| Ok(answer(200, PAGE)));
+    let list =
+        async |query: &str| world.send(Request::get(format!("/api/orders{query}")), "orders:read", "".into()).await;
+    for (query, asked) in
+        [("", "user_id=USER-001&limit=20"), ("?limit=5&cursor=a_-Z", "user_id=USER-001&limit=5&cursor=a_-Z")]
+    {
+        let (status, _, body) = list(query).await;
+        assert_eq!((status, body), (StatusCode::OK, Bytes::from(PAGE)));
+        assert_eq!(world.asked.try_recv().unwrap().uri().query(), Some(asked));
+    }
+    for wrong in [
+        "?user_id=USER-002",
+        "?limit=0x5",
+        "?limit=256",
+        "?cursor=a%26user_id%3DUSER-002",
+        "?cursor=",
+        "?limit=1&limit=2",
+    ] {
+        let (status, _, body) = list(wrong).await;
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status, &problem["status"]), (StatusCode::BAD_REQUEST, &json!(400)), "{wrong}");
+    }
+    assert_eq!(world.asked(), []);
+}
+
+#[tokio::test]
+async fn anothers_charge_is_none() {
+    let world = world(|_| Ok(answer(200, "").map(|_| ORDER.replace("USER-001", "USER-002").into())));
+    let (status, _, _) = world.send(Request::get(format!("/api/payments/TXN-{ID}")), "orders:read", "".into()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(world.asked(), [(Method::GET, format!("/orders/{ID}"))], "payment is not asked");
 }

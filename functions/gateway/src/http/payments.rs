@@ -1,0 +1,31 @@
+//! `/api/payments`: the charges of the caller's own orders.
+
+use axum::extract::State;
+use function::http::{Error, Json, Path};
+use wire::TransactionId;
+use wire::payment::Payment;
+
+use super::orders::own_order;
+use crate::auth::scope::ORDERS_READ;
+use crate::openapi::Reading;
+use crate::{Caller, Gateway};
+
+/// Shows the charge of one of the caller's orders
+#[utoipa::path(
+    get,
+    path = "/api/payments/{transaction_id}",
+    tag = "payments",
+    operation_id = "getPayment",
+    params(("transaction_id" = TransactionId, Path, description = "The charge.")),
+    security(("bearer" = ["orders:read"])),
+    responses((status = 200, description = "The charge.", body = Payment), Reading)
+)]
+pub(super) async fn get(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<TransactionId>,
+) -> Result<Json<Payment>, Error> {
+    caller.require_scope(ORDERS_READ)?;
+    own_order(&gateway, &caller, id.order()).await?;
+    Ok(Json(gateway.payment.get(&format!("payment/{id}"), "/payment/{transaction_id}").await?))
+}
