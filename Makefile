@@ -8,16 +8,19 @@ SHELL := /bin/bash
 
 # Variables given on the command line (API_PORT=9001) reach the program; flags go into ARGS (ARGS=--keep).
 ARGS ?=
+# What decides about everything that is tried by chance.
+SEED ?= 1
 LOCALSTACK := target/debug/localstack
 
 VENV := .tools/venv
 VENV_DONE := $(VENV)/.done
 KAFKA := .tools/kafka
 KAFKA_DONE := $(KAFKA)/.done
+CARGO_FUZZ := .tools/bin/cargo-fuzz
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Start the stack, place one order, print its notification and its whole trace, stop everything (ARGS=--keep: stay up)
@@ -28,7 +31,7 @@ up: build ## Start the stack and stay up until Ctrl-C; ARGS=--help lists ports a
 	@$(LOCALSTACK) up $(ARGS)
 
 .PHONY: token
-token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read" for another than USER-001's
+token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read --lifetime 600"; ARGS=--help
 	@$(LOCALSTACK) token $(ARGS)
 
 .PHONY: test
@@ -39,9 +42,26 @@ test: build ## Run every test: unit, integration, end to end
 e2e: build ## Run the end-to-end tests alone
 	@cargo test --workspace --locked --test e2e
 
+EXAMPLES ?= 750
+.PHONY: schemathesis
+schemathesis: build ## Start the stack and try its API: EXAMPLES=750 of each operation, over 10,000 requests; SEED=1
+	@$(LOCALSTACK) schemathesis --examples $(EXAMPLES) --seed $(SEED) $(ARGS)
+
+# Built with the fuzzer's instrumentation, apart from all else. What is found stays in .local/fuzz, so that the next run goes on.
+TARGET ?= token body event
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Fuzz each TARGET="token body event" for FUZZ_SECONDS=60; a crash says how to see it again
+	@python3 localstack/fuzz/seeds.py .local/fuzz/seeds
+	@for target in $(TARGET); do \
+	  mkdir -p .local/fuzz/corpus/$$target; \
+	  $(CARGO_FUZZ) fuzz run --fuzz-dir localstack/fuzz --target-dir target/fuzz --sanitizer none --debug-assertions $$target \
+	    .local/fuzz/corpus/$$target .local/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=4096 \
+	    -dict=localstack/fuzz/$$target.dict; \
+	done
+
 # A build of its own, optimised: a million orders are some fifty million calls of a database.
 ORDERS ?= 100000
-SEED ?= 1
 .PHONY: simulate
 simulate: $(VENV_DONE) ## Place ORDERS=100000 orders while everything fails by chance, and check every promise (SEED=1, ARGS=--help)
 	@cargo run --locked --profile simulate --package simulator -- --orders $(ORDERS) --seed $(SEED) $(ARGS)
@@ -69,12 +89,16 @@ tools: $(VENV_DONE) $(if $(KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_DONE)) ## Install t
 clean: ## Remove everything that was built, installed or logged
 	rm -rf target .tools .local
 
+$(CARGO_FUZZ):
+	@echo "installing cargo-fuzz into .tools/bin (may take some minutes)" >&2
+	@cargo install --quiet --locked --root .tools cargo-fuzz --version 0.13.2
+
 # A tool folder is finished when its .done file exists: an interrupted install is started over.
 
 $(VENV_DONE): localstack/requirements.txt
 	@python3 -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Python 3.11 or newer with venv is missing: apt-get install python3-venv, or brew install python" >&2; exit 1; }
-	@echo "installing MiniStack, rotel, cargo-lambda and protoc into $(VENV) (may take a minute)" >&2
+	@echo "installing MiniStack, rotel, cargo-lambda, protoc and schemathesis into $(VENV) (may take a minute)" >&2
 	@rm -f $@
 	@python3 -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<

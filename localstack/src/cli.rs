@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::schemathesis::Report;
 use crate::token::{Grant, Signer};
-use crate::{Config, Stack, demo};
+use crate::{Config, Stack, demo, schemathesis};
 
 /// How shells report a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -39,6 +40,21 @@ pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
         if keep {
             stay_up(stack).await?;
         }
+        Ok(())
+    })
+    .await?;
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) })
+}
+
+/// `localstack schemathesis`: requests by the thousand, and what their answers must be.
+///
+/// # Errors
+/// When the stack cannot start, a part dies, or an answer is not what it must be.
+pub async fn schemathesis(config: Config, run: &schemathesis::Run) -> Result<ExitCode> {
+    let mut complete = false;
+    with_stack(config, async |stack| {
+        schemathesis::run(stack, run, Report::Shown).await?;
+        complete = true;
         Ok(())
     })
     .await?;
@@ -102,7 +118,10 @@ Ctrl-C stops everything.",
 }
 
 /// What this program itself has to say, the poller included, goes where the other parts' logs are.
-fn log_to_file(config: &Config) -> Result<()> {
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn log_to_file(config: &Config) -> Result<()> {
     let path = config.log("localstack");
     fs::create_dir_all(path.parent().unwrap_or(&path)).context("cannot create the folder of the logs")?;
     let file = File::options().create(true).append(true).open(&path);

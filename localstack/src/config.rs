@@ -40,6 +40,14 @@ pub struct Config {
     #[arg(value_parser = value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
+    /// Requests a second that a user may make [default: as in template.yaml]
+    #[arg(long, env = "RATE_LIMIT_RATE", value_name = "REQUESTS", value_parser = value_parser!(u32).range(1..))]
+    pub rate_limit_rate: Option<u32>,
+
+    /// Requests at once that a user may make after a pause [default: as in template.yaml]
+    #[arg(long, env = "RATE_LIMIT_BURST", value_name = "REQUESTS", value_parser = value_parser!(u32).range(1..))]
+    pub rate_limit_burst: Option<u32>,
+
     /// Folder of the logs (`logs/<part>.log`), emptied at start, and of the emulators' data, which does not
     /// outlive the run.
     #[arg(skip = root().join(".local"))]
@@ -53,11 +61,15 @@ pub struct Config {
     /// it.
     #[arg(skip = false)]
     pub remove_dir: bool,
+
+    /// Whether everything that the collector sends on is recorded, in `dir`'s folder `otlp`.
+    #[arg(skip = false)]
+    pub record: bool,
 }
 
 impl Config {
-    /// A silent stack on free ports with its own folder, for tests: `dir` is removed when the stack is stopped, and
-    /// stays, with the logs, when a failing test drops it.
+    /// A silent stack on free ports with its own folder and a recording, for tests: `dir` is removed when the stack is
+    /// stopped, and stays, with the logs, when a failing test drops it.
     ///
     /// # Errors
     /// When the system has no free ports.
@@ -72,10 +84,18 @@ impl Config {
             otlp_port,
             viewer_port,
             concurrency,
+            rate_limit_rate: None,
+            rate_limit_burst: None,
             dir,
             progress: false,
             remove_dir: true,
+            record: true,
         })
+    }
+
+    /// The folder of the recording.
+    pub(crate) fn recording(&self) -> PathBuf {
+        self.dir.join("otlp")
     }
 
     /// The log file of one part.

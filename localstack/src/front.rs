@@ -93,6 +93,9 @@ impl Front {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         head.uri = format!("{}{path}", self.emulator).parse::<Uri>().map_err(bad_gateway)?;
         strip_hop_by_hop(&mut head.headers);
+        if std::str::from_utf8(&body).is_err() {
+            spell_unlike_text(&mut head.headers);
+        }
         let request = reqwest::Request::try_from(axum::http::Request::from_parts(head, body)).map_err(bad_gateway)?;
 
         let answer = self.client.execute(request).await.map_err(bad_gateway)?;
@@ -133,6 +136,17 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     ];
     for name in named.into_iter().chain(always) {
         headers.remove(name);
+    }
+}
+
+/// Has the emulator hand a body on as base64, as AWS does with what is no text. By itself it does so only for types that it does not
+/// know as text, which it compares as they are spelled, and it fails where such a body is not UTF-8.
+fn spell_unlike_text(headers: &mut HeaderMap) {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/octet-stream");
+    if let Ok(kind) =
+        HeaderValue::try_from(kind[..kind.len().min(1)].to_ascii_uppercase() + kind.get(1..).unwrap_or_default())
+    {
+        headers.insert(CONTENT_TYPE, kind);
     }
 }
 
@@ -197,6 +211,18 @@ mod tests {
         let (status, headers, body) = post(&front, "/lambda-url/order/orders?x=1", "hello").await;
         assert_eq!((status, body.as_str()), (StatusCode::CREATED, "api.test /lambda-url/order/orders?x=1 hello"));
         assert_eq!(headers["x-seen"], "yes");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_no_text_is_not_called_text() {
+        let kind = any(|headers: HeaderMap| async move { headers[CONTENT_TYPE].to_str().unwrap().to_owned() });
+        let front = front(Router::new().fallback_service(kind)).await;
+        for (body, kind) in [(&b"{}"[..], "application/json"), (b"{\xff}", "Application/json")] {
+            let request = Request::post("/api/orders").header(CONTENT_TYPE, "application/json");
+            let response = front.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+            assert_eq!(to_bytes(response.into_body(), MAX_BODY).await.unwrap(), kind);
+        }
+        assert_eq!(post(&front, "/api/orders", vec![0xff]).await.2, "Application/octet-stream");
     }
 
     #[tokio::test]

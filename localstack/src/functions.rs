@@ -120,6 +120,9 @@ fn command(
     if environment.remove(CLUSTER).is_some() {
         environment.insert("KAFKA_BOOTSTRAP_SERVERS".into(), endpoints.kafka_bootstrap_servers.clone());
     }
+    // Nor are there identities: nobody signs, and nobody is refused.
+    environment.remove("ALLOWED_CALLERS");
+    environment.remove("SERVICE_AUTH");
     let platform = [
         ("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{runtime_port}/.rt/{name}")),
         ("AWS_LAMBDA_FUNCTION_NAME", name.clone()),

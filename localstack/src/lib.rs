@@ -17,6 +17,7 @@ mod lifecycle;
 mod ports;
 mod process;
 mod progress;
+pub mod schemathesis;
 mod stack;
 mod supervisor;
 pub mod token;

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use localstack::token::{Grant, Signer};
-use localstack::{Config, cli};
+use localstack::{Config, cli, schemathesis};
 
 const RED: Style = AnsiColor::Red.on_default();
 
@@ -30,6 +30,13 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Start the stack, try its API with requests made from /openapi.json, stop everything
+    Schemathesis {
+        #[command(flatten)]
+        config: Config,
+        #[command(flatten)]
+        run: schemathesis::Run,
+    },
     /// Print a bearer token for the local stack
     Token(Grant),
 }
@@ -46,6 +53,7 @@ async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up(config) => cli::up(config).await,
         Command::Demo { config, keep } => cli::demo(config, keep).await,
+        Command::Schemathesis { config, run } => cli::schemathesis(config, &run).await,
         Command::Token(grant) => {
             println!("{}", Signer::local()?.token(&grant)?);
             Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! The whole local stack: started in order, watched, stopped in order.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use futures::FutureExt;
 use tempfile::TempDir;
 use template::{Function, Local, Resources, Template};
 use tokio::net::TcpListener;
-use trace_viewer::{Capacity, Store};
+use trace_viewer::{Capacity, Recording, Store};
 
 use crate::emulators::{Launcher, START};
 use crate::kafka::kafka_ready;
@@ -98,9 +98,19 @@ impl Stack {
         &self.endpoints
     }
 
+    /// The folder of its files.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.launcher.config.dir
+    }
+
     /// The folder of every part's log.
     pub fn logs(&self) -> PathBuf {
-        self.launcher.config.dir.join("logs")
+        self.dir().join("logs")
+    }
+
+    /// The folder of what the collector has sent on, where it is recorded: [`trace_viewer::recording`] reads it.
+    pub fn recording(&self) -> PathBuf {
+        self.launcher.config.recording()
     }
 
     /// The tables and queues that were created from template.yaml.
@@ -209,14 +219,22 @@ impl Stack {
 
     /// The trace viewer, in this process.
     fn viewer(&self) -> Result<()> {
-        self.serve("the trace viewer", self.launcher.config.viewer_port, &trace_viewer::app(self.store.clone()))?;
+        let config = &self.launcher.config;
+        let app = if config.record {
+            let recording = Recording::create(config.recording()).context("cannot record")?;
+            trace_viewer::recording_app(self.store.clone(), recording)
+        } else {
+            trace_viewer::app(self.store.clone())
+        };
+        self.serve("the trace viewer", config.viewer_port, &app)?;
         self.launcher.progress.ready("trace viewer", "Jaeger UI", &self.endpoints.viewer_url);
         Ok(())
     }
 
     /// The functions of the template, with their environments for this machine.
     fn functions(&self, template: &Template, resources: &Resources) -> Result<Vec<Function>> {
-        let local = Local { lambda_url: self.endpoints.api_url.clone(), parameters: parameters(resources)? };
+        let parameters = parameters(resources, &self.launcher.config)?;
+        let local = Local { lambda_url: self.endpoints.api_url.clone(), parameters };
         template.functions(resources, &local)
     }
 
@@ -264,7 +282,7 @@ impl Stack {
 }
 
 /// Values of template.yaml's parameters on this machine.
-fn parameters(resources: &Resources) -> Result<BTreeMap<String, String>> {
+fn parameters(resources: &Resources, config: &Config) -> Result<BTreeMap<String, String>> {
     let cluster = format!("arn:aws:kafka:{}:{}:cluster/local/1", resources.region, resources.account_id);
     let parameters = [
         ("JwtIssuer", token::ISSUER.to_owned()),
@@ -275,5 +293,7 @@ fn parameters(resources: &Resources) -> Result<BTreeMap<String, String>> {
         ("SubnetIds", "subnet-local".to_owned()),
         ("SecurityGroupIds", "sg-local".to_owned()),
     ];
-    Ok(parameters.map(|(name, value)| (name.to_owned(), value)).into())
+    let limits = [("RateLimitRate", config.rate_limit_rate), ("RateLimitBurst", config.rate_limit_burst)];
+    let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?.to_string())));
+    Ok(parameters.into_iter().chain(limits).map(|(name, value)| (name.to_owned(), value)).collect())
 }

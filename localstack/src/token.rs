@@ -13,6 +13,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use wire::{InvalidId, UserId};
 
 use crate::root;
 
@@ -25,24 +26,29 @@ pub const AUDIENCE: &str = "order-system";
 /// Whom a token speaks for, what it allows and for how long.
 #[derive(Args, Clone, Debug)]
 pub struct Grant {
-    /// The user that the token speaks for: its `sub`
-    #[arg(long, default_value = "USER-001")]
+    /// Whom the token speaks for: its `sub`
+    #[arg(long, default_value = "USER-001", value_name = "USER_ID", value_parser = user_id)]
     pub user: String,
 
-    /// What the token allows, separated by spaces
-    #[arg(long, default_value = "orders:write orders:read")]
+    /// What it allows, separated by spaces: orders:write, orders:read, inventory:write
+    #[arg(long, default_value = "orders:write orders:read", value_name = "SCOPES")]
     pub scope: String,
 
-    /// Seconds until it expires
+    /// Seconds until it expires; the gateway takes it for a minute longer
     #[arg(long, default_value_t = 3600, value_name = "SECONDS", value_parser = value_parser!(u32).range(1..))]
-    pub ttl: u32,
+    pub lifetime: u32,
 }
 
 impl Grant {
     /// An hour for one user, with the scopes of a customer.
     pub fn to(user: &str) -> Self {
-        Self { user: user.to_owned(), scope: "orders:write orders:read".to_owned(), ttl: 3600 }
+        Self { user: user.to_owned(), scope: "orders:write orders:read".to_owned(), lifetime: 3600 }
     }
+}
+
+/// A user's id as the gateway takes it.
+fn user_id(text: &str) -> Result<String, InvalidId> {
+    text.parse().map(|user: UserId| user.to_string())
 }
 
 /// The claims of an access token ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)).
@@ -109,7 +115,7 @@ impl Signer {
             jti: Uuid::now_v7().to_string(),
             iat: now,
             nbf: now,
-            exp: now + i64::from(grant.ttl),
+            exp: now + i64::from(grant.lifetime),
         };
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
@@ -142,6 +148,7 @@ fn generate(file: &Path) -> Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use clap::{Command, FromArgMatches};
     use jsonwebtoken::{DecodingKey, Validation};
 
     use super::*;
@@ -162,6 +169,22 @@ mod tests {
         validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf"]);
         let claims = jsonwebtoken::decode::<Claims>(&token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap();
         assert_eq!((claims.claims.sub.as_str(), claims.claims.exp - claims.claims.iat), ("USER-007", 3600));
+    }
+
+    #[test]
+    fn a_user_that_the_gateway_refuses_gets_no_token() {
+        let grant = |args: [&'static str; 2]| {
+            let matches =
+                Grant::augment_args(Command::new("token")).try_get_matches_from(["token"].into_iter().chain(args));
+            matches.and_then(|matches| Grant::from_arg_matches(&matches)).map_err(|error| error.to_string())
+        };
+        assert_eq!(grant(["--user", "USER-002"]).unwrap().user, "USER-002");
+        assert_eq!(grant(["--lifetime", "1"]).unwrap().lifetime, 1);
+        for user in ["", "a b", "a/b", "a\n"] {
+            let error = grant(["--user", user]).unwrap_err();
+            assert!(error.contains("user_id must be 1 to 64 letters, digits, '.', '_' or '-'"), "{error}");
+        }
+        assert!(grant(["--lifetime", "0"]).is_err());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! A caller of the gateway.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use localstack::token::{Grant, Signer};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -18,7 +20,16 @@ pub(crate) async fn stock_up(world: &World, product: &str, pieces: u64, shards: 
     Ok(())
 }
 
+/// Every token that a caller of this run has had.
+static TOKENS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Every token that was used until now.
+pub(crate) fn tokens_used() -> Vec<String> {
+    TOKENS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// Somebody with a token.
+#[derive(Clone)]
 pub(crate) struct Caller {
     http: reqwest::Client,
     api_url: String,
@@ -52,7 +63,9 @@ impl Caller {
     /// Whoever a token is given to.
     pub(crate) fn with(world: &World, grant: &Grant) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build()?;
-        let authorization = format!("Bearer {}", Signer::local()?.token(grant)?);
+        let token = Signer::local()?.token(grant)?;
+        let authorization = format!("Bearer {token}");
+        TOKENS.lock().unwrap_or_else(PoisonError::into_inner).push(token);
         Ok(Self { http, api_url: world.stack().endpoints().api_url.clone(), authorization })
     }
 
@@ -61,16 +74,31 @@ impl Caller {
         Ok(Self { authorization: "Bearer nobody".into(), ..Self::new(world, "NOBODY")? })
     }
 
+    /// The same caller with something else in its `Authorization` header.
+    pub(crate) fn presenting(&self, authorization: &str) -> Self {
+        Self { authorization: authorization.to_owned(), ..self.clone() }
+    }
+
+    /// The `Authorization` header.
+    pub(crate) fn authorization(&self) -> &str {
+        &self.authorization
+    }
+
+    /// A request, to be [sent](Self::send).
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api_url))
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Result<Answer> {
-        self.send(self.http.get(format!("{}{path}", self.api_url))).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.send(self.http.put(format!("{}{path}", self.api_url)).json(body)).await
+        self.send(self.request(Method::PUT, path).json(body)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.send(self.http.post(format!("{}{path}", self.api_url)).json(body)).await
+        self.send(self.request(Method::POST, path).json(body)).await
     }
 
     pub(crate) async fn order(&self, body: &str) -> Result<Answer> {
@@ -82,8 +110,8 @@ impl Caller {
         self.send(self.placing(body).header("idempotency-key", key)).await
     }
 
-    fn placing(&self, body: &str) -> reqwest::RequestBuilder {
-        let request = self.http.post(format!("{}/api/orders", self.api_url)).body(body.to_owned());
+    fn placing(&self, body: &str) -> RequestBuilder {
+        let request = self.request(Method::POST, "/api/orders").body(body.to_owned());
         request.header(CONTENT_TYPE, "application/json")
     }
 
@@ -94,7 +122,8 @@ impl Caller {
         Ok([count("available")?, count("reserved")?, count("sold")?])
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
+    /// Sends a request in the caller's name.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let response = request.header(AUTHORIZATION, &self.authorization).send().await?;
         let header = |name: &str| {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());

@@ -7,12 +7,14 @@ mod chaos;
 mod functions;
 mod orders;
 mod poison;
+mod scan;
 mod trace;
 mod world;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use localstack::schemathesis;
 
 use crate::world::World;
 
@@ -30,6 +32,15 @@ fn main() -> ExitCode {
         trial("a_collector_that_hangs_fails_no_order", async |world| functions::hang_the_collector(world).await),
         trial("killed_functions_are_replaced", async |world| functions::kill_and_order(world).await),
         trial("orders_are_right_whatever_crashes", async |world| chaos::survive(world).await),
+        // It sells and changes what the others count on.
+        trial("answers_are_as_the_api_document_says", async |world| {
+            // The long form is `make schemathesis`.
+            let few = schemathesis::Run { examples: 4, seed: 1 };
+            schemathesis::run(world.stack(), &few, schemathesis::Report::Kept).await
+        }),
+        Trial::test("the_scan_finds_what_is_planted", || Ok(scan::finds_what_is_planted()?)),
+        // After all that may leak.
+        trial("nothing_emitted_holds_a_secret_or_a_person", async |world| scan::everything_emitted(world).await),
         // The last one: it ends the stack.
         trial("a_dead_emulator_is_named_and_nothing_is_left", async |world| functions::kill_an_emulator(world).await),
     ];

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use localstack::demo;
 use serde_json::json;
 
-use crate::api::{self, Caller};
+use crate::api::{self, Answer, Caller};
 use crate::trace;
 use crate::world::World;
 
@@ -86,8 +86,19 @@ pub(crate) async fn not_the_callers(world: &World) -> Result<()> {
     let placed = caller.order(&order(&user, 49.9)).await?;
     ensure!(placed.status == 201, "{placed:?}");
     let order_id = placed.body["order_id"].as_str().context("order_id")?;
-    let anothers = Caller::new(world, &other)?.get(&format!("/api/orders/{order_id}")).await?;
-    ensure!(anothers.status == 404, "another's order is as good as none: {anothers:?}");
+    let another = Caller::new(world, &other)?;
+    let (read, cancelled) = (format!("/api/orders/{order_id}"), format!("/api/orders/{order_id}/cancel"));
+    let anothers = [
+        another.get(&read).await?,
+        another.post(&cancelled, &json!({})).await?,
+        another.get(&format!("/api/payments/TXN-{order_id}")).await?,
+    ];
+    ensure!(anothers.iter().all(|answer| answer.status == 404), "another's order is as good as none: {anothers:?}");
+
+    let listed = |page: &Answer| page.body["orders"].as_array().map(|orders| orders.len()).unwrap_or_default();
+    let (own, anothers) = (caller.get("/api/orders").await?, another.get("/api/orders").await?);
+    ensure!(listed(&own) == 1 && own.body["orders"][0] == placed.body, "{own:?}");
+    ensure!(anothers.status == 200 && listed(&anothers) == 0, "{anothers:?}");
     Ok(())
 }
 

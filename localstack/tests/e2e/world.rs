@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
-use localstack::{Config, Stack};
+use localstack::{Config, Stack, cli};
 use tokio::runtime::Runtime;
 
 /// How soon a message comes back whose receiver was killed: sooner than by the template's three minutes. A delivery may be
@@ -50,7 +50,9 @@ impl World {
     fn start() -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let dir = localstack::root().join(format!(".local/test-{}", std::process::id()));
-        let stack = runtime.block_on(Stack::start(Config::free_ports(dir)?))?;
+        let config = Config::free_ports(dir)?;
+        cli::log_to_file(&config)?;
+        let stack = runtime.block_on(Stack::start(config))?;
         // Before there is any message: one that is received already keeps the timeout that it was received with.
         runtime.block_on(hasten(&stack))?;
         Ok(Self { runtime, stack })

@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest, Request, State},
+    extract::{DefaultBodyLimit, FromRef, FromRequest, Request, State},
     http::{
         StatusCode,
         header::{self, HeaderMap},
@@ -24,6 +24,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::{
     api,
+    recording::{Recording, Signal},
     store::{Counts, Store},
 };
 
@@ -34,6 +35,27 @@ const PROTOBUF: &str = "application/x-protobuf";
 
 /// Everything on one port: `POST /v1/{traces,metrics,logs}`, `/api/…`, `GET /healthz`, and the UI at `/`.
 pub fn app(store: Store) -> Router {
+    serve(Viewer { store, recording: None })
+}
+
+/// [`app`], which writes down every OTLP request before it takes it.
+pub fn recording_app(store: Store, recording: Recording) -> Router {
+    serve(Viewer { store, recording: Some(recording) })
+}
+
+#[derive(Clone)]
+struct Viewer {
+    store: Store,
+    recording: Option<Recording>,
+}
+
+impl FromRef<Viewer> for Store {
+    fn from_ref(viewer: &Viewer) -> Self {
+        viewer.store.clone()
+    }
+}
+
+fn serve(viewer: Viewer) -> Router {
     let otlp = Router::new()
         .route("/v1/traces", post(traces))
         .route("/v1/metrics", post(metrics))
@@ -43,10 +65,10 @@ pub fn app(store: Store) -> Router {
         .layer(RequestDecompressionLayer::new());
     Router::new()
         .merge(otlp)
-        .nest("/api", api::routes())
+        .nest("/api", api::routes().with_state(viewer.store.clone()))
         .route("/api/", any(api::unknown))
         .route("/healthz", get(health))
-        .with_state(store)
+        .with_state(viewer)
         .fallback_service(ui())
 }
 
@@ -109,16 +131,19 @@ async fn health(State(store): State<Store>) -> Json<Counts> {
 /// A protobuf body, in or out.
 struct Protobuf<T>(T);
 
-impl<S: Send + Sync, T: Message + Default> FromRequest<S> for Protobuf<T> {
+impl<T: Signal> FromRequest<Viewer> for Protobuf<T> {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, viewer: &Viewer) -> Result<Self, Response> {
         if !is_protobuf(request.headers()) {
             let message = format!("content-type must be {PROTOBUF}");
             return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|e| refusal(e.status(), e.body_text()))?;
-        T::decode(body).map(Protobuf).map_err(|error| refusal(StatusCode::BAD_REQUEST, error.to_string()))
+        let body = Bytes::from_request(request, viewer).await.map_err(|e| refusal(e.status(), e.body_text()))?;
+        let message = T::decode(body.clone()).map_err(|error| refusal(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let recorded = viewer.recording.as_ref().map_or(Ok(()), |recording| recording.append::<T>(&body));
+        recorded.map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        Ok(Protobuf(message))
     }
 }
 

@@ -4,7 +4,8 @@
 //! answer here is the connected picture: [`Store::connected`] says which spans belong to it, [`tree::Tree`] puts them into
 //! one tree, and [`app`] shows the same to a browser.
 //!
-//! Architecture invariant: nothing is written to disk, and metrics and logs are counted, never kept.
+//! Architecture invariant: nothing is written to disk but a [`recording`] that was asked for, and metrics and logs are counted,
+//! never kept.
 
 mod api;
 mod connected;
@@ -13,10 +14,12 @@ mod http;
 mod jaeger;
 pub mod model;
 mod otlp;
+pub mod recording;
 mod search;
 mod store;
 pub mod tree;
 
-pub use http::app;
+pub use http::{app, recording_app};
+pub use recording::Recording;
 pub use search::{BadParameter, Query};
 pub use store::{Capacity, Counts, Store};

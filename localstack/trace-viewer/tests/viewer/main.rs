@@ -4,6 +4,7 @@
 
 mod http;
 mod otlp;
+mod recording;
 mod search;
 mod store;
 mod tree;

@@ -1,0 +1,94 @@
+//! Bearer tokens: nothing that a caller can make up is let in, and what is let in claims what it must.
+//!
+//! The first byte of an input says how it becomes a token: as it is, or out of a header and claims (a line each) that are signed
+//! by nobody, by the issuer, or with the issuer's public key as an HMAC's secret. What follows the second line is the signature
+//! where nobody signs.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::DateTime;
+use gateway::auth::{Expected, Keys, MAX_TOKEN, verify};
+use libfuzzer_sys::fuzz_target;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+/// 2026-11-22T10:00:00Z
+const NOW: i64 = 1_795_341_600;
+
+/// How far the issuer's clock may be off, in seconds.
+const LEEWAY: f64 = 60.0;
+
+/// What of a header matters. The rest may be anything, as for the gateway.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: String,
+    jku: Option<IgnoredAny>,
+    jwk: Option<IgnoredAny>,
+    x5u: Option<IgnoredAny>,
+    x5c: Option<IgnoredAny>,
+    crit: Option<IgnoredAny>,
+}
+
+/// What of the claims matters.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    aud: Value,
+    sub: String,
+    scope: Option<String>,
+    exp: f64,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+}
+
+/// The issuer's key: no secret, so that a crash can be reproduced.
+static KEY: LazyLock<Ed25519KeyPair> = LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap());
+
+static KEYS: LazyLock<Keys> = LazyLock::new(|| {
+    let x = BASE64_URL_SAFE_NO_PAD.encode(KEY.public_key());
+    let jwks = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "key", "x": x}]});
+    Keys::from_json(jwks.to_string().as_bytes()).unwrap()
+});
+
+static EXPECTED: LazyLock<Expected> =
+    LazyLock::new(|| Expected { issuer: "https://issuer".to_owned(), audience: "orders".to_owned() });
+
+fuzz_target!(|input: &[u8]| {
+    let Some((how, rest)) = input.split_first() else { return };
+    let mut parts = rest.splitn(3, |byte| *byte == b'\n');
+    let (header, claims, made_up) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let encode = |part: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(part);
+    let signed = format!("{}.{}", encode(header.unwrap_or_default()), encode(claims));
+    let is_issuers = *how == b'i';
+    let token = match how {
+        b'i' => format!("{signed}.{}", encode(KEY.sign(signed.as_bytes()).as_ref())),
+        b'h' => {
+            let secret = hmac::Key::new(hmac::HMAC_SHA256, KEY.public_key().as_ref());
+            format!("{signed}.{}", encode(hmac::sign(&secret, signed.as_bytes()).as_ref()))
+        }
+        b'n' => format!("{signed}.{}", encode(made_up)),
+        _ => String::from_utf8_lossy(rest).into_owned(),
+    };
+    let now = DateTime::from_timestamp(NOW, 0).unwrap();
+    let Ok(caller) = verify(&token, &KEYS, &EXPECTED, now) else { return };
+
+    assert!(is_issuers && token.len() <= MAX_TOKEN, "let in: {token}");
+    let header: Header = serde_json::from_slice(header.unwrap_or_default()).unwrap();
+    assert_eq!((header.alg.as_str(), header.kid.as_str()), ("EdDSA", "key"));
+    let ignored = [header.jku, header.jwk, header.x5u, header.x5c, header.crit];
+    assert!(ignored.iter().all(Option::is_none), "let in by its own word: {token}");
+    let claims: Claims = serde_json::from_slice(claims).unwrap();
+    assert_eq!((claims.sub.as_str(), claims.iss), (caller.user_id.as_str(), EXPECTED.issuer.clone()));
+    assert!(claims.aud == EXPECTED.audience || claims.aud.as_array().unwrap().contains(&json!(EXPECTED.audience)));
+    assert!(claims.exp + LEEWAY > NOW as f64);
+    assert!([claims.nbf, claims.iat].into_iter().flatten().all(|from| from <= NOW as f64 + LEEWAY));
+    assert_eq!(claims.scope.unwrap_or_default(), caller.scope);
+});
