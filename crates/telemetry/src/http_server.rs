@@ -55,9 +55,10 @@ pub async fn trace(request: Request, next: Next) -> Response {
     response
 }
 
-/// Records a request's id in its span: `http.request.header.x-request-id`. It must be of a bounded, plain form.
+/// Records a request's id in its span: `http.request.header.x-request-id`. One that may be something else, such as a card's number,
+/// is recorded as `REDACTED`.
 pub fn record_request_id(id: &str) {
-    let id = Value::Array(Array::String(vec![StringValue::from(id.to_owned())]));
+    let id = Value::Array(Array::String(vec![StringValue::from(scrub::path(id))]));
     tracing::Span::current().set_attribute("http.request.header.x-request-id", id);
 }
 
