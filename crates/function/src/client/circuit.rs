@@ -1,7 +1,7 @@
 //! A circuit that opens on a dead service: who asks gets an answer at once, and the service gets time to come back.
 //!
-//! Of one's own, because a caller is told when to ask again, which no crate of this kind says, and because a single request
-//! finds out whether the service is back.
+//! Of one's own, because a caller is told when to ask again, and a single request finds out whether the service is back: the
+//! documentation of `failsafe` and `recloser` shows neither.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
