@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use telemetry::aws_sdk::TraceDynamoDb;
+use telemetry::aws_sdk::{TraceDynamoDb, TraceSqs};
 
 /// What the SDK finds in the environment. One call takes at most 2 s, and 6 s with its retries.
 pub async fn sdk_config() -> SdkConfig {
@@ -22,4 +22,10 @@ pub async fn sdk_config() -> SdkConfig {
 pub fn dynamodb(sdk_config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::config::Builder::from(sdk_config).interceptor(TraceDynamoDb).build();
     aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// An SQS client whose messages are traced, and carry the trace on.
+pub fn sqs(sdk_config: &SdkConfig) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(sdk_config).interceptor(TraceSqs).build();
+    aws_sdk_sqs::Client::from_conf(config)
 }

@@ -4,4 +4,4 @@ mod brokers;
 mod producer;
 
 pub use brokers::Brokers;
-pub use producer::{Producer, Sent};
+pub use producer::{Producer, SendError, Sent};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use aws_config::SdkConfig;
 use krafka::Record;
+use krafka::error::KrafkaError;
 use krafka::producer::Acks;
 use tokio::sync::OnceCell;
 
@@ -29,6 +29,20 @@ pub struct Sent {
     pub offset: i64,
 }
 
+/// Why it is not known that a record is written.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No broker was reached.
+    #[error("no connection to Kafka")]
+    Connect(#[source] anyhow::Error),
+    /// None acknowledged it in time.
+    #[error("no broker acknowledged in time")]
+    Timeout,
+    /// None took it.
+    #[error("no broker took the record")]
+    Refused(#[source] KrafkaError),
+}
+
 impl Producer {
     /// A producer to a cluster.
     pub fn new(brokers: Brokers, aws: SdkConfig) -> Self {
@@ -43,12 +57,15 @@ impl Producer {
         key: &str,
         value: Vec<u8>,
         headers: impl IntoIterator<Item = (String, String)>,
-    ) -> anyhow::Result<Sent> {
-        let producer = self.connected.get_or_try_init(|| self.connect()).await?;
+    ) -> Result<Sent, SendError> {
+        let producer = self.connected.get_or_try_init(|| self.connect()).await.map_err(SendError::Connect)?;
         let record = Record::new(topic, value).key(key.to_owned());
         let record = headers.into_iter().fold(record, |record, (name, text)| record.header(name, text));
         let sent = tokio::time::timeout(DELIVERY_TIMEOUT, producer.send(record)).await;
-        let sent = sent.context("no broker acknowledged in time")?.context("no broker took the record")?;
+        let sent = sent.map_err(|_| SendError::Timeout)?.map_err(|error| match error {
+            KrafkaError::Timeout { .. } | KrafkaError::DeliveryTimeout { .. } => SendError::Timeout,
+            error => SendError::Refused(error),
+        })?;
         Ok(Sent { partition: sent.partition, offset: sent.offset })
     }
 

@@ -1,50 +1,78 @@
 //! The CLIENT span of an HTTP request, by the [HTTP conventions].
 //!
+//! ```
+//! use telemetry::http_client::{self, Peer};
+//! # use telemetry::ErrorType;
+//!
+//! async fn get<E: ErrorType>(
+//!     request: http::Request<()>,
+//!     transport: impl AsyncFnOnce(http::Request<()>) -> Result<http::Response<Vec<u8>>, E>,
+//! ) -> Result<http::Response<Vec<u8>>, E> {
+//!     http_client::send(request, "/orders/{id}", 0, Peer::Ours, transport).await
+//! }
+//! ```
+//!
 //! [HTTP conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
 
 use std::time::Instant;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Uri, Version};
 use opentelemetry::KeyValue;
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{metrics, propagation, record_error, scrub};
+use crate::{ErrorType, metrics, propagation, record_error, scrub};
 
-/// An error's class: the value of `error.type`, one of few.
-pub trait ErrorType {
-    /// `timeout`, `connect`, or `_OTHER`.
-    fn error_type(&self) -> &'static str;
+/// Whose a server is: how much of the context it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Ours: the whole context.
+    Ours,
+    /// Somebody else's: `traceparent` and no more. Its ids are random and say nothing, and they are what a support case needs.
+    /// What is in `baggage` and `tracestate` is ours, and meant for nobody else ([W3C]).
+    ///
+    /// [W3C]: https://www.w3.org/TR/baggage/#privacy-considerations
+    ThirdParty,
 }
 
 /// Sends a request by `transport`, and records it as a span and in `http.client.request.duration`. `template` is the path with
-/// its variables as names (`/orders/{id}`), which names the span. `resend_count` is how often the request was sent before. The
-/// span's context goes along in the headers.
+/// its variables as names (`/orders/{id}`), which names the span; none where the URL is somebody's setting. `resend_count` is how often the request was sent before. The
+/// span's context goes along in the headers, as far as the peer may have it.
 pub async fn send<B, R, E: ErrorType>(
     mut request: Request<B>,
-    template: &'static str,
+    template: impl Into<Option<&'static str>>,
     resend_count: u32,
+    peer: Peer,
     transport: impl AsyncFnOnce(Request<B>) -> Result<Response<R>, E>,
 ) -> Result<Response<R>, E> {
     let method = request.method().as_str().to_owned();
     let host = request.uri().host().unwrap_or_default().to_owned();
-    let default_port = if request.uri().scheme_str() == Some("https") { 443 } else { 80 };
-    let port = request.uri().port_u16().unwrap_or(default_port);
+    let port = port(request.uri());
+    let template = template.into();
     let span = info_span!(
         "request",
-        otel.name = format!("{method} {template}"),
+        otel.name = template.map_or_else(|| method.clone(), |template| format!("{method} {template}")),
         otel.kind = "client",
         otel.status_code = Empty,
         error.type = Empty,
         http.request.method = method,
-        http.request.resend_count = (resend_count > 0).then_some(resend_count),
+        http.request.resend_count = (resend_count > 0).then_some(i64::from(resend_count)),
         http.response.status_code = Empty,
+        network.protocol.version = Empty,
         server.address = host,
-        server.port = port,
+        server.port = i64::from(port),
         url.full = scrub::url(request.uri()),
         url.template = template,
     );
-    propagation::inject_into_headers(&span.context(), request.headers_mut());
+    match peer {
+        Peer::Ours => propagation::inject_into_headers(&span.context(), request.headers_mut()),
+        Peer::ThirdParty => {
+            let traceparent = propagation::inject(&span).remove("traceparent");
+            if let Some(Ok(value)) = traceparent.map(HeaderValue::try_from) {
+                request.headers_mut().insert("traceparent", value);
+            }
+        }
+    }
 
     let started = Instant::now();
     let result = transport(request).instrument(span.clone()).await;
@@ -56,8 +84,12 @@ pub async fn send<B, R, E: ErrorType>(
     let error_type = match &result {
         Ok(response) => {
             let status = response.status();
-            span.record("http.response.status_code", status.as_u16());
+            span.record("http.response.status_code", i64::from(status.as_u16()));
             attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+            if let Some(version) = protocol_version(response.version()) {
+                span.record("network.protocol.version", version);
+                attributes.push(KeyValue::new("network.protocol.version", version));
+            }
             (status.is_client_error() || status.is_server_error()).then(|| status.as_str().to_owned())
         }
         Err(error) => Some(error.error_type().to_owned()),
@@ -68,4 +100,20 @@ pub async fn send<B, R, E: ErrorType>(
     }
     metrics::http_client_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
     result
+}
+
+/// The port of a URL, be it said or the scheme's own.
+pub(crate) fn port(uri: &Uri) -> u16 {
+    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    uri.port_u16().unwrap_or(default)
+}
+
+fn protocol_version(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_10 => Some("1.0"),
+        Version::HTTP_11 => Some("1.1"),
+        Version::HTTP_2 => Some("2"),
+        Version::HTTP_3 => Some("3"),
+        _ => None,
+    }
 }

@@ -1,25 +1,44 @@
 //! The SERVER span of an HTTP request, by the [HTTP conventions] and, for what Lambda adds, the FaaS conventions.
 //!
+//! Left out of what they recommend is what says who the caller is, or may hold anything: `client.address`,
+//! `user_agent.original`, `url.query`.
+//!
+//! ```
+//! use axum::{Router, middleware, routing::get};
+//!
+//! let router: Router = Router::new().route("/orders/{id}", get(async || "an order"));
+//! let router = router.layer(middleware::from_fn(telemetry::http_server::trace));
+//! # drop(router);
+//! ```
+//!
 //! [HTTP conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
 
 use std::time::Instant;
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::header::HOST;
+use http::uri::Authority;
 use lambda_http::RequestExt as _;
-use opentelemetry::{Array, KeyValue, StringValue, Value};
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::arn::Function;
 use crate::{invocation, metrics, propagation, record_error, scrub};
 
-/// Middleware for [`axum::middleware::from_fn`]: records the request as a span and in `http.server.request.duration`. The
-/// parent is the caller's span, found in the headers. Add it last, outside of all that may answer instead of a handler.
+/// Middleware for [`axum::middleware::from_fn`]: records the request as a span, in `http.server.request.duration` and in
+/// `http.server.response.body.size`. The parent is the caller's span, found in the headers. Add it last, outside of all that
+/// may answer instead of a handler.
 pub async fn trace(request: Request, next: Next) -> Response {
     let (method, scheme) = (known_method(request.method()), scheme(request.headers()));
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let invocation_id = request.lambda_context_ref().map(|context| context.request_id.clone());
+    let invocation = request.lambda_context_ref();
+    let function = invocation.map(Function::of).unwrap_or_default();
+    let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let span = info_span!(
         "request",
         otel.name = route.as_ref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}")),
@@ -29,18 +48,24 @@ pub async fn trace(request: Request, next: Next) -> Response {
         http.request.method = method,
         http.route = route,
         http.response.status_code = Empty,
+        server.address = host.as_ref().map(Authority::host),
+        server.port = host.as_ref().and_then(Authority::port_u16).map(i64::from),
         url.path = scrub::path(request.uri().path()),
         url.scheme = scheme,
         faas.trigger = "http",
-        faas.invocation_id = invocation_id,
+        faas.invocation_id = invocation.map(|invocation| invocation.request_id.as_str()),
         faas.coldstart = invocation::is_cold_start(),
+        aws.lambda.invoked_arn = function.invoked_arn,
+        cloud.account.id = function.account_id,
+        cloud.resource_id = function.resource_id,
     );
-    let _ = span.set_parent(propagation::extract_from_headers(request.headers()));
+    // Fails only where no tracer is set up, and then there is nothing to be the child of.
+    let _ = span.set_parent(caller(&request));
 
     let started = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    span.record("http.response.status_code", i64::from(status.as_u16()));
     let mut attributes = vec![
         KeyValue::new("http.request.method", method),
         KeyValue::new("url.scheme", scheme),
@@ -52,7 +77,19 @@ pub async fn trace(request: Request, next: Next) -> Response {
         attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
     }
     metrics::http_server_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
+    if let Some(size) = response.body().size_hint().exact() {
+        metrics::http_server_response_body_size().record(size, &attributes);
+    }
     response
+}
+
+/// The caller's span: the one that the request's headers name, or the one that Lambda itself made.
+fn caller(request: &Request) -> Context {
+    let caller = propagation::extract_from_headers(request.headers());
+    match request.lambda_context_ref() {
+        Some(invocation) if !caller.span().span_context().is_valid() => propagation::extract_from_lambda(invocation),
+        _ => caller,
+    }
 }
 
 /// Records a request's id in its span: `http.request.header.x-request-id`. One that may be something else, such as a card's number,

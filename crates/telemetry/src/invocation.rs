@@ -1,17 +1,27 @@
-//! The layer around every invocation: its SERVER span where no HTTP request makes one, and the flush when it is over.
+//! The layers around every invocation: its SERVER span where no HTTP request makes one, its `faas.*` metrics, and the flush when
+//! it is over.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime};
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Span, info_span};
+use tracing::{Instrument as _, Span, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::Telemetry;
+use crate::arn::Function;
+use crate::handler::Observed;
+use crate::{Telemetry, propagation};
+
+/// Longest wait for the last flush. Lambda sends SIGTERM to an environment with an extension (the collector's layer is one), and
+/// [SIGKILL 300 ms later](https://github.com/aws-samples/graceful-shutdown-with-aws-lambda).
+const LAST_FLUSH_TIMEOUT: Duration = Duration::from_millis(280);
 
 /// What a function is invoked by: `faas.trigger` of the [FaaS conventions].
 ///
@@ -28,9 +38,25 @@ pub enum Trigger {
     Timer,
 }
 
+impl Trigger {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Pubsub => "pubsub",
+            Self::Datasource => "datasource",
+            Self::Timer => "timer",
+        }
+    }
+}
+
 impl Telemetry {
     /// Serves invocations with a handler until the environment ends. After each, when its answer is with the caller already,
-    /// what was recorded is flushed: the environment may be frozen until the next one, or for good.
+    /// what was recorded is flushed: the environment may be frozen until the next one, or for good. SIGTERM gives up what is
+    /// under way, and flushes.
+    ///
+    /// # Errors
+    ///
+    /// The Lambda Runtime API cannot be reached. A handler's error is Lambda's to know.
     pub async fn run<S, Event, Answer>(self, trigger: Trigger, handler: S) -> anyhow::Result<()>
     where
         S: Service<LambdaEvent<Event>, Response = Answer>,
@@ -39,9 +65,19 @@ impl Telemetry {
         Event: for<'de> Deserialize<'de> + 'static,
         Answer: Serialize + IntoFunctionResponse<Answer, lambda_runtime::streaming::Body> + 'static,
     {
-        let layer = InvocationLayer { telemetry: Arc::new(self), trigger };
-        let served = Runtime::new(handler).layer(layer).run().await;
-        served.map_err(|error| anyhow::anyhow!("the Lambda Runtime API failed: {error}"))
+        let mut terminations = signal(SignalKind::terminate())?;
+        let handler = Observed::new(handler, trigger, self.started);
+        let telemetry = Arc::new(self);
+        let layer = InvocationLayer { telemetry: Arc::clone(&telemetry), trigger };
+        tokio::select! {
+            served = Runtime::new(handler).layer(layer).run() => {
+                served.map_err(|error| anyhow::anyhow!("the Lambda Runtime API failed: {error}"))
+            }
+            _ = terminations.recv() => {
+                telemetry.flusher.flush_within(LAST_FLUSH_TIMEOUT).await;
+                Ok(())
+            }
+        }
     }
 }
 
@@ -81,33 +117,37 @@ where
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
         let span = match self.trigger {
             Trigger::Http => Span::none(),
-            Trigger::Pubsub => server_span("pubsub", &invocation.context),
-            Trigger::Datasource => server_span("datasource", &invocation.context),
-            Trigger::Timer => server_span("timer", &invocation.context),
+            trigger => server_span(trigger, &invocation.context),
         };
         let answered = span.in_scope(|| self.inner.call(invocation)).instrument(span);
         let telemetry = Arc::clone(&self.telemetry);
         Box::pin(async move {
             // The span ends with the future, before the flush, so that it is in it.
             let result = answered.await;
-            telemetry.flush().await;
+            telemetry.flusher.flush().await;
             result
         })
     }
 }
 
-fn server_span(trigger: &str, context: &lambda_runtime::Context) -> Span {
-    info_span!(
+fn server_span(trigger: Trigger, context: &lambda_runtime::Context) -> Span {
+    let function = Function::of(context);
+    let span = info_span!(
         "invocation",
         otel.name = context.env_config.function_name,
         otel.kind = "server",
-        otel.status_code = tracing::field::Empty,
-        error.type = tracing::field::Empty,
-        faas.trigger = trigger,
+        otel.status_code = Empty,
+        error.type = Empty,
+        faas.trigger = trigger.as_str(),
         faas.invocation_id = context.request_id,
         faas.coldstart = is_cold_start(),
-        aws.lambda.invoked_arn = context.invoked_function_arn,
-    )
+        aws.lambda.invoked_arn = function.invoked_arn,
+        cloud.account.id = function.account_id,
+        cloud.resource_id = function.resource_id,
+    );
+    // Fails only where no tracer is set up, and then there is nothing to be the child of.
+    let _ = span.set_parent(propagation::extract_from_lambda(context));
+    span
 }
 
 /// True once in a process: at its first invocation.

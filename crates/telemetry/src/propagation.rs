@@ -1,5 +1,17 @@
 //! Contexts under way (headers of HTTP, Kafka and SQS) and at rest (an outbox row), in the W3C form: `traceparent`,
-//! `tracestate`, `baggage`.
+//! `tracestate`, `baggage`; and X-Ray's, where `OTEL_PROPAGATORS` names it.
+//!
+//! A context travels whether its trace is sampled or not: `traceparent` says which, in its last digits.
+//!
+//! ```
+//! use opentelemetry::trace::TraceContextExt as _;
+//! use telemetry::propagation;
+//!
+//! // What is stored beside an event, to be the parent of what happens to it later.
+//! let carrier = propagation::inject(&tracing::info_span!("order.confirm"));
+//! let context = propagation::extract(&carrier);
+//! assert!(!context.span().span_context().is_valid(), "nothing is set up, and there is nothing to carry");
+//! ```
 
 use std::collections::HashMap;
 
@@ -23,7 +35,9 @@ pub fn inject(span: &tracing::Span) -> Carrier {
 
 /// The context that a carrier holds; an empty one where it holds none or none that is valid.
 pub fn extract(carrier: &dyn Extractor) -> Context {
-    opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(carrier))
+    // Not `extract`, which would give the current span where the carrier names none.
+    let empty = Context::new();
+    opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract_with_context(&empty, carrier))
 }
 
 /// The span that a carrier names, where it names one.
@@ -52,6 +66,12 @@ pub fn kafka_headers(headers: &[HashMap<String, Vec<i8>>]) -> Carrier {
 pub fn sqs_attributes(message: &SqsMessage) -> Carrier {
     let attributes = message.message_attributes.iter();
     attributes.filter_map(|(name, attribute)| Some((name.clone(), attribute.string_value.clone()?))).collect()
+}
+
+/// The context that Lambda's own X-Ray header names, where `OTEL_PROPAGATORS` names X-Ray; an empty one elsewhere.
+pub(crate) fn extract_from_lambda(context: &lambda_runtime::Context) -> Context {
+    let header = context.xray_trace_id.clone();
+    extract(&header.map(|header| (crate::messaging::XRAY_HEADER.to_owned(), header)).into_iter().collect::<Carrier>())
 }
 
 pub(crate) fn extract_from_headers(headers: &http::HeaderMap) -> Context {

@@ -101,7 +101,7 @@ async fn bound(request: Request, next: Next) -> Response {
     match tokio::time::timeout(DEADLINE, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            tracing::error!(trace_id = telemetry::propagation::current_trace_id(), "a request took too long");
+            tracing::error!("a request took too long");
             Error::from(Problem::bare(ProblemType::Unavailable)).into_response()
         }
     }

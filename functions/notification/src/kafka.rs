@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
-use telemetry::messaging::{System, process_span};
+use telemetry::ErrorType;
+use telemetry::messaging::{self, System};
 use telemetry::propagation;
-use tracing::Instrument as _;
+use tracing::Span;
 use wire::OrderEvent;
 
 use crate::Jobs;
@@ -72,10 +73,8 @@ pub async fn handle(jobs: &Jobs, event: KafkaEvent) -> anyhow::Result<KafkaEvent
     for (partition, mut records) in event.records {
         records.sort_by_key(|record| record.offset);
         for record in &records {
-            if let Err(error) = handle_record(jobs, record).await {
-                let offset = record.offset;
-                tracing::error!(%partition, offset, error = format!("{error:#}"), "record {partition}@{offset} failed");
-                let item_identifier = KafkaItemIdentifier { partition: partition.clone(), offset };
+            if handle_record(jobs, &partition, record).await.is_err() {
+                let item_identifier = KafkaItemIdentifier { partition: partition.clone(), offset: record.offset };
                 response.batch_item_failures.push(KafkaItemFailure { item_identifier });
                 break;
             }
@@ -84,18 +83,42 @@ pub async fn handle(jobs: &Jobs, event: KafkaEvent) -> anyhow::Result<KafkaEvent
     Ok(response)
 }
 
-async fn handle_record(jobs: &Jobs, record: &KafkaRecord) -> anyhow::Result<()> {
-    let span = process_span(System::Kafka, &record.topic, &propagation::kafka_headers(&record.headers));
-    span.record("messaging.destination.partition.id", record.partition.to_string());
-    span.record("messaging.kafka.offset", record.offset);
-    let processed = async {
-        let event =
-            read(record).inspect_err(|_| telemetry::record_error(&tracing::Span::current(), "invalid_event"))?;
-        tracing::Span::current().record("messaging.kafka.message.key", event.order_id.to_string());
-        let sent = jobs.send(&event).await;
-        sent.inspect_err(|_| telemetry::record_error(&tracing::Span::current(), "send_failed"))
+/// Why a record failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("no event of ours: {0:#}")]
+    Invalid(anyhow::Error),
+    #[error("not all of its jobs are in the queue: {0:#}")]
+    Send(anyhow::Error),
+}
+
+impl ErrorType for Failure {
+    fn error_type(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_event",
+            Self::Send(_) => "send_failed",
+        }
+    }
+}
+
+async fn handle_record(jobs: &Jobs, partition: &str, record: &KafkaRecord) -> Result<(), Failure> {
+    let sender = propagation::extract(&propagation::kafka_headers(&record.headers));
+    let handled = async {
+        let span = Span::current();
+        span.record("messaging.destination.partition.id", record.partition.to_string());
+        span.record("messaging.kafka.offset", record.offset);
+        send_jobs(jobs, record).await.inspect_err(|failure| {
+            let offset = record.offset;
+            tracing::error!(partition, offset, error = %failure, "record {partition}@{offset} failed");
+        })
     };
-    processed.instrument(span).await
+    messaging::process(System::Kafka, &record.topic, sender, handled).await
+}
+
+async fn send_jobs(jobs: &Jobs, record: &KafkaRecord) -> Result<(), Failure> {
+    let event = read(record).map_err(Failure::Invalid)?;
+    Span::current().record("messaging.kafka.message.key", event.order_id.to_string());
+    jobs.send(&event).await.map_err(Failure::Send)
 }
 
 /// The event that a record carries.

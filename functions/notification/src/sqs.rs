@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use telemetry::messaging::{System, process_span};
-use telemetry::propagation;
-use tracing::Instrument as _;
+use telemetry::ErrorType;
+use telemetry::messaging::{self, System};
+use tracing::Span;
 use wire::NotificationJob;
 
 use crate::{Store, delivery};
@@ -13,25 +13,46 @@ use crate::{Store, delivery};
 pub async fn handle(store: &Store, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
     let mut response = SqsBatchResponse::default();
     for message in event.records {
-        let id = message.message_id.clone().unwrap_or_default();
-        if let Err(error) = handle_message(store, &message).await {
-            tracing::error!(message_id = %id, error = format!("{error:#}"), "message {id} failed");
-            response.add_failure(id);
+        if handle_message(store, &message).await.is_err() {
+            response.add_failure(message.message_id.unwrap_or_default());
         }
     }
     Ok(response)
 }
 
-async fn handle_message(store: &Store, message: &SqsMessage) -> anyhow::Result<()> {
+/// Why a message failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("no job of ours: {0:#}")]
+    Invalid(anyhow::Error),
+    #[error("not delivered: {0:#}")]
+    Delivery(anyhow::Error),
+}
+
+impl ErrorType for Failure {
+    fn error_type(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_job",
+            Self::Delivery(_) => "delivery_failed",
+        }
+    }
+}
+
+async fn handle_message(store: &Store, message: &SqsMessage) -> Result<(), Failure> {
     let queue = message.event_source_arn.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default();
-    let span = process_span(System::AwsSqs, queue, &propagation::sqs_attributes(message));
-    span.record("messaging.message.id", message.message_id.as_deref());
-    let processed = async {
-        let span = tracing::Span::current();
-        let job = read(message).inspect_err(|_| telemetry::record_error(&span, "invalid_job"))?;
-        delivery::deliver(store, &job).await.inspect_err(|_| telemetry::record_error(&span, "delivery_failed"))
+    let handled = async {
+        let id = message.message_id.as_deref().unwrap_or_default();
+        Span::current().record("messaging.message.id", id);
+        deliver(store, message).await.inspect_err(|failure| {
+            tracing::error!(message_id = id, error = %failure, "message {id} failed");
+        })
     };
-    processed.instrument(span).await
+    messaging::process(System::AwsSqs, queue, messaging::sqs_context(message), handled).await
+}
+
+async fn deliver(store: &Store, message: &SqsMessage) -> Result<(), Failure> {
+    let job = read(message).map_err(Failure::Invalid)?;
+    delivery::deliver(store, &job).await.map_err(Failure::Delivery)
 }
 
 fn read(message: &SqsMessage) -> anyhow::Result<NotificationJob> {

@@ -6,10 +6,11 @@
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use kafka::{Producer, Sent};
-use telemetry::messaging::{System, send_stored_span};
-use telemetry::propagation::{self, Carrier};
-use tracing::Instrument as _;
+use kafka::{Producer, SendError, Sent};
+use telemetry::ErrorType;
+use telemetry::messaging::{System, send_stored};
+use telemetry::propagation::Carrier;
+use tracing::Span;
 use wire::OrderEvent;
 
 use crate::{Store, store};
@@ -37,7 +38,7 @@ impl Topic for KafkaTopic {
     }
 
     async fn append(&self, key: &str, value: Vec<u8>, headers: Carrier) -> anyhow::Result<Sent> {
-        self.producer.send(&self.name, key, value, headers).await
+        Ok(self.producer.send(&self.name, key, value, headers).await?)
     }
 }
 
@@ -74,20 +75,29 @@ async fn relay_record(store: &Store, topic: &impl Topic, record: EventRecord) ->
     }
 }
 
-async fn send(topic: &impl Topic, event: &OrderEvent, cause: &Carrier) -> anyhow::Result<()> {
-    let span = send_stored_span(System::Kafka, topic.name(), cause);
-    let key = event.order_id.to_string();
-    span.record("messaging.kafka.message.key", &key);
-    let sent = topic.append(&key, serde_json::to_vec(event)?, propagation::inject(&span));
-    match sent.instrument(span.clone()).await {
-        Ok(sent) => {
-            span.record("messaging.destination.partition.id", sent.partition.to_string());
-            span.record("messaging.kafka.offset", sent.offset);
-            Ok(())
-        }
-        Err(error) => {
-            telemetry::record_error(&span, "send_failed");
-            Err(error)
+/// Why an event may not be in the topic.
+struct NotSent(anyhow::Error);
+
+impl ErrorType for NotSent {
+    fn error_type(&self) -> &'static str {
+        match self.0.downcast_ref() {
+            Some(SendError::Connect(_)) => "connect",
+            Some(SendError::Timeout) => "timeout",
+            Some(SendError::Refused(_)) => "refused",
+            None => "_OTHER",
         }
     }
+}
+
+async fn send(topic: &impl Topic, event: &OrderEvent, cause: &Carrier) -> anyhow::Result<()> {
+    let (key, value) = (event.order_id.to_string(), serde_json::to_vec(event)?);
+    let append = async |headers| {
+        let span = Span::current();
+        span.record("messaging.kafka.message.key", &key);
+        let sent = topic.append(&key, value, headers).await.map_err(NotSent)?;
+        span.record("messaging.destination.partition.id", sent.partition.to_string());
+        span.record("messaging.kafka.offset", sent.offset);
+        Ok(())
+    };
+    send_stored(System::Kafka, topic.name(), cause, append).await.map_err(|NotSent(error)| error)
 }

@@ -8,7 +8,7 @@ use payment::{Provider, Store, http};
 
 fn main() -> ExitCode {
     function::main(async {
-        let telemetry = telemetry::init()?;
+        let telemetry = telemetry::Config { critical_routes: &["/payment"] }.init()?;
         // `PAYMENTS_TABLE`: the table of charges.
         let table = config::required("PAYMENTS_TABLE")?;
         let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);

@@ -33,7 +33,7 @@ use wire::OrderEvent;
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
 
-/// As `telemetry::init` sets them.
+/// As `telemetry::init` sets them where `OTEL_PROPAGATORS` says nothing.
 fn set_propagators() {
     opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
         Box::new(TraceContextPropagator::new()),

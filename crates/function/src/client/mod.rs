@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use reqwest::Url;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use telemetry::http_client::Peer;
 use wire::problem::Problem;
 
 use circuit::Circuit;
@@ -35,6 +36,7 @@ pub struct Service {
     timeout: Duration,
     headers: HeaderMap,
     transport: Transport,
+    peer: Peer,
     retries: bool,
     circuit: Option<Circuit>,
 }
@@ -66,15 +68,16 @@ impl From<anyhow::Error> for CallError {
 }
 
 impl Service {
-    /// The service at a base URL, called within 5 s and without a signature: one that is not a function of ours.
+    /// The service at a base URL, called within 5 s and without a signature: one that is not a function of ours. Of the trace it
+    /// is told `traceparent` only.
     pub fn new(name: &'static str, base: Url) -> anyhow::Result<Self> {
-        Ok(Self::over(name, base, transport::reqwest()?))
+        Ok(Self { peer: Peer::ThirdParty, ..Self::over(name, base, transport::reqwest()?) })
     }
 
     /// The service at a base URL, reached by a transport of the caller's choice.
     pub fn over(name: &'static str, base: Url, transport: Transport) -> Self {
         let (base, timeout, headers) = (Arc::new(base), TIMEOUT, HeaderMap::new());
-        Self { name, base, timeout, headers, transport, retries: false, circuit: None }
+        Self { name, base, timeout, headers, transport, peer: Peer::Ours, retries: false, circuit: None }
     }
 
     /// The same service, called within another time, with all that belongs to a call.
@@ -163,7 +166,7 @@ impl Service {
             circuit.admit(Instant::now()).map_err(open)?;
         }
         let carry = async |request| transport::carry(self.transport.clone(), request, within).await;
-        let sent = telemetry::http_client::send(request, template, resend_count, carry).await;
+        let sent = telemetry::http_client::send(request, template, resend_count, self.peer, carry).await;
         if let Some(circuit) = &self.circuit {
             circuit.record(sent.as_ref().map_or(true, is_lost), Instant::now());
         }

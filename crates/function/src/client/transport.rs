@@ -25,12 +25,25 @@ pub enum NoAnswer {
     Other(#[from] anyhow::Error),
 }
 
-impl telemetry::http_client::ErrorType for NoAnswer {
+impl telemetry::ErrorType for NoAnswer {
     fn error_type(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
             Self::Connect(_) => "connect",
             Self::Other(_) => "_OTHER",
+        }
+    }
+}
+
+impl From<reqwest::Error> for NoAnswer {
+    fn from(error: reqwest::Error) -> Self {
+        let (timeout, connect) = (error.is_timeout(), error.is_connect());
+        // The URL is in the span; here it would only make every message another one.
+        let error = anyhow::Error::new(error.without_url());
+        match (timeout, connect) {
+            (_, true) => Self::Connect(error),
+            (true, _) => Self::Timeout,
+            _ => Self::Other(error),
         }
     }
 }
@@ -41,25 +54,14 @@ pub(super) fn reqwest() -> anyhow::Result<Transport> {
     let send = move |request: Request<Bytes>| {
         let client = client.clone();
         async move {
-            let request = request.try_into().map_err(no_answer)?;
-            let response: Response<reqwest::Body> = client.execute(request).await.map_err(no_answer)?.into();
+            let request = request.try_into()?;
+            let response: Response<reqwest::Body> = client.execute(request).await?.into();
             let (parts, body) = response.into_parts();
-            let body = reqwest::Response::from(Response::new(body)).bytes().await.map_err(no_answer)?;
+            let body = reqwest::Response::from(Response::new(body)).bytes().await?;
             Ok(Response::from_parts(parts, body))
         }
     };
     Ok(BoxCloneSyncService::new(tower::service_fn(send)))
-}
-
-fn no_answer(error: reqwest::Error) -> NoAnswer {
-    let (timeout, connect) = (error.is_timeout(), error.is_connect());
-    // The URL is in the span; here it would only make every message another one.
-    let error = anyhow::Error::new(error.without_url());
-    match (timeout, connect) {
-        (_, true) => NoAnswer::Connect(error),
-        (true, _) => NoAnswer::Timeout,
-        _ => NoAnswer::Other(error),
-    }
 }
 
 /// One request by one transport.

@@ -43,7 +43,7 @@ impl From<CallError> for Error {
                 Problem::bare(ProblemType::Unavailable).into()
             }
             CallError::Open { retry_after, .. } => {
-                tracing::warn!(trace_id = telemetry::propagation::current_trace_id(), "{error}");
+                tracing::warn!("{error}");
                 Self::Later(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0))
             }
         }
@@ -82,8 +82,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// Logs what the caller is not told, with the id that the caller is told.
+/// Logs what the caller is not told. Every line has the trace's id, which the caller is told.
 fn log(error: &anyhow::Error, what: &'static str) {
-    let trace_id = telemetry::propagation::current_trace_id();
-    tracing::error!(trace_id, error = format!("{error:#}"), "{what}");
+    tracing::error!(error = format!("{error:#}"), "{what}");
 }

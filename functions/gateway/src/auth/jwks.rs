@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
+use function::client::NoAnswer;
 use function::clock::Clock;
-use http::StatusCode;
+use http::{Request, Response, StatusCode};
 use reqwest::{Client, Url, redirect};
+use telemetry::http_client::{self, Peer};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::{Mutex, MutexGuard};
@@ -77,8 +79,7 @@ impl Jwks {
         }
         // Already now, because the request may end in the middle; and again when the answer is there, because it took its time.
         *asked = Some(clock());
-        let fetched = tokio::time::timeout(TIMEOUT, fetch(&self.url)).await;
-        let fetched = fetched.unwrap_or_else(|_| Err(anyhow!("no answer in time")));
+        let fetched = fetch(&self.url).await;
         *asked = Some(clock());
         match fetched.and_then(|json| Keys::from_json(&json).context("the answer is not a JWKS")) {
             Ok(keys) => {
@@ -102,21 +103,41 @@ fn is_over(since: DateTime<Utc>, time: TimeDelta, now: DateTime<Utc>) -> bool {
 
 /// What is at the URL itself: nothing that it redirects to, and no proxy in between.
 async fn fetch(url: &Url) -> anyhow::Result<Vec<u8>> {
-    let mut json = Vec::new();
-    if url.scheme() == "file" {
-        let path = url.to_file_path().map_err(|()| anyhow!("the URL names no file"))?;
-        File::open(path).await?.take(MAX_JWKS as u64 + 1).read_to_end(&mut json).await?;
+    let json = if url.scheme() == "file" {
+        tokio::time::timeout(TIMEOUT, read(url)).await.context("no answer in time")??
     } else {
         // No connection outlives the answer: until the next one, this process may have been frozen.
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build()?;
-        let mut response = client.get(url.clone()).send().await.map_err(reqwest::Error::without_url)?;
+        let get = async move |request| {
+            let answer = tokio::time::timeout(TIMEOUT, get(client, request)).await;
+            answer.unwrap_or(Err(NoAnswer::Timeout))
+        };
+        let request = Request::get(url.as_str()).body(Vec::new())?;
+        let response = http_client::send(request, None, 0, Peer::ThirdParty, get).await?;
         ensure!(response.status() == StatusCode::OK, "the answer is {}", response.status());
-        while json.len() <= MAX_JWKS
-            && let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)?
-        {
-            json.extend_from_slice(&chunk);
-        }
-    }
+        response.into_body()
+    };
     ensure!(json.len() <= MAX_JWKS, "the answer has more than {MAX_JWKS} bytes");
     Ok(json)
+}
+
+async fn read(url: &Url) -> anyhow::Result<Vec<u8>> {
+    let path = url.to_file_path().map_err(|()| anyhow!("the URL names no file"))?;
+    let mut json = Vec::new();
+    File::open(path).await?.take(MAX_JWKS as u64 + 1).read_to_end(&mut json).await?;
+    Ok(json)
+}
+
+/// The answer to a request, its body up to what is too long.
+async fn get(client: Client, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
+    let mut response = client.execute(request.try_into()?).await?;
+    let (mut json, mut answer) = (Vec::new(), Response::new(Vec::new()));
+    (*answer.status_mut(), *answer.version_mut()) = (response.status(), response.version());
+    while json.len() <= MAX_JWKS
+        && let Some(chunk) = response.chunk().await?
+    {
+        json.extend_from_slice(&chunk);
+    }
+    *answer.body_mut() = json;
+    Ok(answer)
 }

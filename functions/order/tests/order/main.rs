@@ -10,4 +10,5 @@ mod refused;
 mod relay;
 mod services;
 mod store;
+mod unsampled;
 mod world;

@@ -13,8 +13,8 @@ use crate::world::{ORDER, World, late};
 
 /// A topic in memory, whose broker may be away.
 #[derive(Default)]
-struct Memory {
-    records: Mutex<Vec<(String, OrderEvent)>>,
+pub(crate) struct Memory {
+    pub(crate) records: Mutex<Vec<(String, OrderEvent, Carrier)>>,
     is_away: Mutex<bool>,
 }
 
@@ -23,17 +23,17 @@ impl Topic for Memory {
         "order-notifications"
     }
 
-    async fn append(&self, key: &str, value: Vec<u8>, _: Carrier) -> anyhow::Result<Sent> {
+    async fn append(&self, key: &str, value: Vec<u8>, headers: Carrier) -> anyhow::Result<Sent> {
         anyhow::ensure!(!*self.is_away.lock().unwrap(), "no broker");
         let mut records = self.records.lock().unwrap();
-        records.push((key.to_owned(), serde_json::from_slice(&value)?));
+        records.push((key.to_owned(), serde_json::from_slice(&value)?, headers));
         Ok(Sent { partition: 0, offset: records.len() as i64 - 1 })
     }
 }
 
 impl Memory {
     fn events(&self) -> Vec<(u32, OrderStatus)> {
-        self.records.lock().unwrap().iter().map(|(_, event)| (event.sequence, event.status)).collect()
+        self.records.lock().unwrap().iter().map(|(_, event, _)| (event.sequence, event.status)).collect()
     }
 }
 
@@ -50,7 +50,7 @@ async fn an_orders_events_go_to_the_topic_in_their_order() {
         assert_eq!(relay(&world.saga.store, &topic, stream).await.unwrap().batch_item_failures.len(), 0);
     }
     assert_eq!(topic.events(), [(1, OrderStatus::Confirmed), (2, OrderStatus::Cancelled)]);
-    let (key, event) = topic.records.lock().unwrap()[1].clone();
+    let (key, event, _) = topic.records.lock().unwrap()[1].clone();
     assert_eq!((key.as_str(), event.event_id), (placed.order_id(), format!("{key}:2")));
     assert_eq!(world.order(placed.order_id()).await.deadline, None, "nothing is left to do");
 

@@ -58,7 +58,10 @@ impl World {
     pub(crate) async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
-        let request = request.body(Body::from(body.to_owned())).unwrap();
+        self.answer(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
         let response = http::app(self.saga.clone()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();

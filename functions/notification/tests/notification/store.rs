@@ -1,5 +1,4 @@
 //! The deliveries' store against an emulated DynamoDB.
-#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 use chrono::{Duration, Utc};
 use notification::{Claim, Store};

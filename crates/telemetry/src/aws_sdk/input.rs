@@ -1,0 +1,101 @@
+//! What a DynamoDB request says that may be recorded: tables, indexes and how it reads, never keys or values.
+
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::scan::ScanInput;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsInput;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
+use aws_smithy_runtime_api::client::interceptors::context::Input;
+use opentelemetry::KeyValue;
+
+/// Returns what the expression makes of the input, if that is of one of the types.
+macro_rules! return_if_one_of {
+    ($input:expr, $downcast:ident, [$($type:ty),+ $(,)?], |$name:ident| $then:expr) => {
+        $(if let Some($name) = $input.$downcast::<$type>() {
+            return $then;
+        })+
+    };
+}
+
+/// Makes a request ask for the capacity that it consumes, unless it asks in its own way already. That costs nothing but the
+/// answer's few bytes more.
+pub(super) fn ask_for_capacity(input: &mut Input) {
+    return_if_one_of!(
+        input,
+        downcast_mut,
+        [
+            GetItemInput,
+            PutItemInput,
+            UpdateItemInput,
+            DeleteItemInput,
+            QueryInput,
+            ScanInput,
+            BatchGetItemInput,
+            BatchWriteItemInput,
+            TransactGetItemsInput,
+            TransactWriteItemsInput,
+        ],
+        |input| {
+            input.return_consumed_capacity.get_or_insert(ReturnConsumedCapacity::Total);
+        }
+    );
+}
+
+/// The tables that a call names, each once.
+pub(super) fn table_names(input: &Input) -> Vec<String> {
+    return_if_one_of!(
+        input,
+        downcast_ref,
+        [GetItemInput, PutItemInput, UpdateItemInput, DeleteItemInput, QueryInput, ScanInput],
+        |input| each_once(input.table_name())
+    );
+    return_if_one_of!(input, downcast_ref, [BatchGetItemInput, BatchWriteItemInput], |input| {
+        each_once(input.request_items().into_iter().flat_map(|requests| requests.keys().map(String::as_str)))
+    });
+    return_if_one_of!(input, downcast_ref, [TransactGetItemsInput], |input| {
+        each_once(input.transact_items().iter().filter_map(|item| Some(item.get()?.table_name())))
+    });
+    return_if_one_of!(input, downcast_ref, [TransactWriteItemsInput], |input| {
+        each_once(input.transact_items().iter().filter_map(written_table))
+    });
+    Vec::new()
+}
+
+/// What a `GetItem` or a `Query` says of how it reads.
+pub(super) fn parameters(input: &Input) -> Vec<KeyValue> {
+    let mut parameters = Vec::new();
+    if let Some(get) = input.downcast_ref::<GetItemInput>() {
+        parameters.extend(get.consistent_read.map(|is| KeyValue::new("aws.dynamodb.consistent_read", is)));
+        parameters
+            .extend(get.projection_expression.clone().map(|names| KeyValue::new("aws.dynamodb.projection", names)));
+    }
+    if let Some(query) = input.downcast_ref::<QueryInput>() {
+        parameters.extend(query.consistent_read.map(|is| KeyValue::new("aws.dynamodb.consistent_read", is)));
+        parameters
+            .extend(query.projection_expression.clone().map(|names| KeyValue::new("aws.dynamodb.projection", names)));
+        parameters.extend(query.index_name.clone().map(|name| KeyValue::new("aws.dynamodb.index_name", name)));
+        parameters.extend(query.limit.map(|limit| KeyValue::new("aws.dynamodb.limit", i64::from(limit))));
+        parameters.extend(query.scan_index_forward.map(|is| KeyValue::new("aws.dynamodb.scan_forward", is)));
+        let select = query.select.as_ref().map(|select| select.as_str().to_owned());
+        parameters.extend(select.map(|select| KeyValue::new("aws.dynamodb.select", select)));
+    }
+    parameters
+}
+
+fn written_table(item: &TransactWriteItem) -> Option<&str> {
+    let table = item.put().map(|put| put.table_name());
+    let table = table.or_else(|| item.update().map(|update| update.table_name()));
+    let table = table.or_else(|| item.condition_check().map(|check| check.table_name()));
+    table.or_else(|| item.delete().map(|delete| delete.table_name()))
+}
+
+fn each_once<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let names: std::collections::BTreeSet<_> = names.into_iter().collect();
+    names.into_iter().map(str::to_owned).collect()
+}

@@ -1,0 +1,104 @@
+//! The PRODUCER span of an SQS message, by the [messaging] and [SQS] conventions.
+//!
+//! [messaging]: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+//! [SQS]: https://opentelemetry.io/docs/specs/semconv/messaging/sqs/
+
+use aws_sdk_sqs::operation::send_message::{SendMessageInput, SendMessageOutput};
+use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::call::{Call, error_type};
+use crate::messaging::{self, System};
+use crate::propagation::{self, Carrier};
+
+/// Records every `SendMessage` of an SQS client as a span `send {queue}`, in `messaging.client.operation.duration` and in
+/// `messaging.client.sent.messages`: `aws_sdk_sqs::config::Builder::from(&sdk_config).interceptor(TraceSqs)`.
+///
+/// The span's context goes along in the message's attributes (W3C), or, where the process propagates X-Ray's, in the system
+/// attribute `AWSTraceHeader`. The message's own attributes come first: none is replaced, there are 10 together at most, and a
+/// message that has a `traceparent` is left as it is.
+///
+/// Other operations are not recorded: what receives messages on Lambda is not the function.
+#[derive(Debug)]
+pub struct TraceSqs;
+
+/// Most attributes that SQS takes with a message.
+const MAX_ATTRIBUTES: usize = 10;
+
+#[dyn_dispatch_hint]
+impl Intercept for TraceSqs {
+    fn name(&self) -> &'static str {
+        "TraceSqs"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(message) = context.input_mut().downcast_mut::<SendMessageInput>() else { return Ok(()) };
+        let url = message.queue_url().unwrap_or_default().to_owned();
+        let queue = url.rsplit('/').next().unwrap_or_default();
+        let span = messaging::send_span(System::AwsSqs, queue);
+        span.set_attribute("aws.sqs.queue.url", url.clone());
+        carry(message, propagation::inject(&span));
+        Call::begin(span, messaging::attributes(System::AwsSqs, queue, "send"), config);
+        Ok(())
+    }
+
+    fn read_before_signing(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.load::<Call>().into_iter().for_each(|call| call.goes_to(context.request()));
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(call) = config.load::<Call>() else { return Ok(()) };
+        let (took, attributes) = call.end(context);
+        if let Some(Ok(output)) = context.output_or_error() {
+            let id = output.downcast_ref::<SendMessageOutput>().and_then(SendMessageOutput::message_id);
+            call.span.record("messaging.message.id", id);
+        }
+        messaging::sent(&call.span, attributes, took, error_type(context).as_deref());
+        Ok(())
+    }
+}
+
+/// Puts a context into a message.
+fn carry(message: &mut SendMessageInput, mut context: Carrier) {
+    let attributes = message.message_attributes.get_or_insert_default();
+    if !attributes.contains_key("traceparent") {
+        for name in ["traceparent", "tracestate", "baggage"] {
+            let Some(text) = context.remove(name) else { continue };
+            if attributes.len() < MAX_ATTRIBUTES
+                && !attributes.contains_key(name)
+                && let Ok(value) = MessageAttributeValue::builder().data_type("String").string_value(text).build()
+            {
+                attributes.insert(name.to_owned(), value);
+            }
+        }
+    }
+    if let Some(text) = context.remove(messaging::XRAY_HEADER)
+        && let Ok(value) = MessageSystemAttributeValue::builder().data_type("String").string_value(text).build()
+    {
+        let attributes = message.message_system_attributes.get_or_insert_default();
+        attributes.entry(MessageSystemAttributeNameForSends::AwsTraceHeader).or_insert(value);
+    }
+}

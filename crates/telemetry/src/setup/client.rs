@@ -1,0 +1,56 @@
+//! The exporters' HTTP client. Lambda freezes a process in the middle of anything, for hours; this client loses nothing by that:
+//! its timeout counts the time in which the process runs, and a connection that broke meanwhile is made again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use super::awake;
+
+/// Sends exports, from threads that are no runtime's. The signals share its connections.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    /// Made at the first export, when an answer is with its caller: it reads the system's certificates, which would be most of
+    /// the set-up's time.
+    client: Arc<OnceCell<reqwest::Client>>,
+    /// Runs while somebody waits for an answer, on the thread that waits. It lives as long as the process: whoever drops the
+    /// last exporter may be in a runtime, where none can be dropped.
+    runtime: &'static Runtime,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client that waits `timeout` for an export. A process makes one.
+    pub(super) fn new(timeout: Duration) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { client: Arc::default(), runtime: Box::leak(Box::new(runtime)), timeout })
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.get_or_try_init(async || reqwest::Client::builder().build()).await?;
+        let sent = async {
+            match client.send_bytes(request.clone()).await {
+                // The collector may have taken it, or not: it may have it twice, but it has it.
+                Err(error) if broke_off(&error) => client.send_bytes(request).await,
+                sent => sent,
+            }
+        };
+        awake::timeout(self.timeout, sent).await?
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.runtime.block_on(self.send(request))
+    }
+}
+
+/// Whether there was a connection. A collector that is not there is not asked twice.
+fn broke_off(error: &HttpError) -> bool {
+    error.downcast_ref::<reqwest::Error>().is_some_and(|error| !error.is_connect() && !error.is_builder())
+}
