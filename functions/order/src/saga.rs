@@ -67,10 +67,12 @@ impl Saga {
             },
             Step::Sell => match self.sell(&order).await {
                 Ok(transition) => transition,
-                Err(error) => {
-                    self.record(&order, Transition::Charged).await?;
-                    return Err(error);
-                }
+                Err(error) => match self.record(&order, Transition::Charged).await {
+                    Ok(_) => return Err(error),
+                    Err(unrecorded) => {
+                        return Err(error.context(format!("that it is paid is not recorded: {unrecorded:#}")));
+                    }
+                },
             },
             Step::Undo => self.undo(&order).await?,
         };
