@@ -289,6 +289,8 @@ fn parameters(resources: &Resources, config: &Config) -> Result<BTreeMap<String,
         ("JwtAudience", token::AUDIENCE.to_owned()),
         ("JwksUrl", token::Signer::local()?.jwks_url()),
         ("MskClusterArn", cluster),
+        // The collector is a process of its own here, and knows where to send.
+        ("OtlpBackendEndpoint", String::new()),
         // Nothing here is in a network of its own.
         ("SubnetIds", "subnet-local".to_owned()),
         ("SecurityGroupIds", "sg-local".to_owned()),

@@ -41,6 +41,12 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+/// Reads a YAML file of one document, CloudFormation's short forms as long ones.
+pub fn read_yaml(path: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    yaml::to_json(&text).with_context(|| format!("{} is no YAML", path.display()))
+}
+
 /// A SAM template, with the intrinsic functions' short forms (`!Ref`) already turned into the long ones (`{"Ref": …}`).
 #[derive(Debug, Clone)]
 pub struct Template {

@@ -51,7 +51,7 @@ fn local() -> Local {
     let value = |name: &str| (name.to_owned(), format!("value-of-{name}"));
     Local {
         lambda_url: "http://127.0.0.1:9000".into(),
-        parameters: ["JwtIssuer", "JwksUrl", "MskClusterArn"].map(value).into(),
+        parameters: ["JwtIssuer", "JwksUrl", "MskClusterArn", "OtlpBackendEndpoint"].map(value).into(),
     }
 }
 
