@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 use krafka::{Kafka, Record};
 use localstack::demo;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
+use trace_viewer::model::Span;
 
 use crate::api::Caller;
 use crate::world::World;
@@ -16,7 +18,30 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const TOPIC: &str = "order-notifications";
 
-pub(crate) async fn park(world: &World) -> Result<()> {
+/// Where the record is.
+pub(crate) struct Poison {
+    partition: i32,
+    offset: i64,
+}
+
+impl Poison {
+    /// Whether a span is of one of the record's deliveries.
+    pub(crate) fn is_of(&self, span: &Span) -> bool {
+        let (partition, offset) = (self.partition.to_string(), self.offset);
+        let has = |name: &str, value: Value| span.attributes.get(name) == Some(&value);
+        span.name == format!("process {TOPIC}")
+            && has("messaging.destination.partition.id", partition.into())
+            && has("messaging.kafka.offset", offset.into())
+    }
+}
+
+/// The record, which has been given up and parked: sent at the first call.
+pub(crate) async fn parked(world: &World) -> Result<&'static Poison> {
+    static PARKED: OnceCell<Poison> = OnceCell::const_new();
+    PARKED.get_or_try_init(|| park(world)).await
+}
+
+async fn park(world: &World) -> Result<Poison> {
     let deadline = Instant::now() + DEADLINE;
     let kafka = Kafka::builder(&world.stack().endpoints().kafka_bootstrap_servers).connect().await?;
     let producer = kafka.producer().build().await?;
@@ -47,5 +72,5 @@ pub(crate) async fn park(world: &World) -> Result<()> {
     let offset = serde_json::json!(poison.offset.to_string());
     ensure!(records["firstRecordOffset"] == offset && records["lastRecordOffset"] == offset, "{parked}");
     ensure!(parked["requestContext"]["condition"] == "RetryAttemptsExhausted", "{parked}");
-    Ok(())
+    Ok(Poison { partition: poison.partition, offset: poison.offset })
 }

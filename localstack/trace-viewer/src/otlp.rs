@@ -87,7 +87,7 @@ fn span_id(bytes: &[u8]) -> Option<String> {
     (id != 0).then(|| format!("{id:016x}"))
 }
 
-fn attributes(proto: Vec<KeyValue>) -> Attributes {
+pub(crate) fn attributes(proto: Vec<KeyValue>) -> Attributes {
     proto.into_iter().map(|pair| (pair.key, value(pair.value))).collect()
 }
 

@@ -16,7 +16,11 @@ use axum::body::Bytes;
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest,
 };
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use prost::Message;
+
+use crate::model::{Attributes, Span};
+use crate::otlp;
 
 /// An export request of one of the three signals.
 pub trait Signal: Message + Default {
@@ -78,4 +82,19 @@ pub fn read<T: Signal>(dir: &Path) -> io::Result<impl Iterator<Item = Bytes> + u
         rest = request.split_off(length);
         Some(request)
     }))
+}
+
+/// The recorded spans that have valid ids, in the order in which they came.
+///
+/// # Errors
+/// When the file cannot be read, or a request in it is none.
+pub fn spans(dir: &Path) -> io::Result<Vec<Span>> {
+    let requests = read::<ExportTraceServiceRequest>(dir)?.map(ExportTraceServiceRequest::decode);
+    let requests = requests.collect::<Result<Vec<_>, _>>()?;
+    Ok(requests.into_iter().flat_map(otlp::spans).flatten().collect())
+}
+
+/// The attributes of a metric or a log record in the form that a [`Span`] has them in.
+pub fn attributes(proto: Vec<KeyValue>) -> Attributes {
+    otlp::attributes(proto)
 }
