@@ -20,7 +20,7 @@ CARGO_FUZZ := .tools/bin/cargo-fuzz
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Start the stack, place one order, print its notification and its whole trace, stop everything (ARGS=--keep: stay up)
@@ -65,6 +65,14 @@ ORDERS ?= 100000
 .PHONY: simulate
 simulate: $(VENV_DONE) ## Place ORDERS=100000 orders while everything fails by chance, and check every promise (SEED=1, ARGS=--help)
 	@cargo run --locked --profile simulate --package simulator -- --orders $(ORDERS) --seed $(SEED) $(ARGS)
+
+# An optimised build, with the examples of the telemetry crate, whose sizes are compared.
+BENCH := target/release/bench-telemetry
+.PHONY: bench-telemetry
+bench-telemetry: tools ## Measure what telemetry costs, on and off in one run, as a markdown table (ARGS=--help)
+	@test -x $(BENCH) || echo "building everything with optimisations (first time: ten minutes and more)" >&2
+	@cargo build --release --workspace --bins --examples --locked
+	@$(BENCH) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV_DONE) ## Check formatting and run clippy, as CI does

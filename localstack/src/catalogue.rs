@@ -26,7 +26,10 @@ struct Product {
 }
 
 /// Puts the catalogue into the table; a product that is there already stays as it is.
-pub(crate) async fn seed(dynamodb: &Client, table: &str) -> Result<()> {
+///
+/// # Errors
+/// When the table does not take it.
+pub async fn seed(dynamodb: &Client, table: &str) -> Result<()> {
     let products = [
         ("PROD-123", "Mechanical keyboard", 99_995, 100),
         ("PROD-456", "Trackball", 49_900, 25),

@@ -62,6 +62,10 @@ pub struct Config {
     #[arg(skip = false)]
     pub remove_dir: bool,
 
+    /// Where the functions send their telemetry instead of to the collector.
+    #[arg(skip)]
+    pub otlp_endpoint: Option<String>,
+
     /// Whether everything that the collector sends on is recorded, in `dir`'s folder `otlp`.
     #[arg(skip = false)]
     pub record: bool,
@@ -86,6 +90,7 @@ impl Config {
             concurrency,
             rate_limit_rate: None,
             rate_limit_burst: None,
+            otlp_endpoint: None,
             dir,
             progress: false,
             remove_dir: true,

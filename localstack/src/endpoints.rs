@@ -21,7 +21,7 @@ pub struct Endpoints {
     pub aws_endpoint: String,
     /// The broker, as `host:port`.
     pub kafka_bootstrap_servers: String,
-    /// The collector's OTLP/HTTP receiver.
+    /// The OTLP/HTTP receiver that the functions send to: the collector's, unless the configuration names another.
     pub otlp_endpoint: String,
     /// The Jaeger UI; `/trace/<id>` is one trace.
     pub viewer_url: String,
@@ -37,7 +37,7 @@ impl Endpoints {
                 .kafka_bootstrap_servers
                 .clone()
                 .unwrap_or_else(|| format!("127.0.0.1:{}", config.kafka_port)),
-            otlp_endpoint: url(config.otlp_port),
+            otlp_endpoint: config.otlp_endpoint.clone().unwrap_or_else(|| url(config.otlp_port)),
             viewer_url: url(config.viewer_port),
         }
     }

@@ -4,7 +4,7 @@
 //! function and the event source mappings' poller; the end-to-end tests, `make up` and `make demo` all run this one
 //! thing.
 
-mod catalogue;
+pub mod catalogue;
 pub mod cli;
 mod config;
 pub mod demo;
