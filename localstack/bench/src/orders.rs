@@ -18,7 +18,7 @@ const REQUEST: Duration = Duration::from_secs(40);
 /// Places orders, one after the other, and counts all that came because of them, from every function.
 pub(crate) async fn measure(orders: u32) -> Result<Counts> {
     let collector = Collector::start().await?;
-    let mut config = Config::free_ports(root().join(".local/bench"))?;
+    let mut config = Config::free_ports(root().join(format!(".local/bench-{}", std::process::id())))?;
     config.record = false;
     config.otlp_endpoint = Some(collector.url().to_owned());
     eprintln!("starting the local stack");
