@@ -15,6 +15,8 @@ use prost::{DecodeError, Message as _};
 pub(crate) struct Got {
     /// Exports that arrived, of whatever, whether it took them or not.
     pub(crate) exports: usize,
+    /// Those on which it broke off.
+    pub(crate) broken_off: usize,
     pub(crate) spans: Vec<Span>,
     pub(crate) logs: Vec<LogRecord>,
     metrics: Vec<Metric>,

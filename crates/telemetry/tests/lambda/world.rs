@@ -261,7 +261,11 @@ async fn collect(State(shared): State<Arc<Shared>>, Path(signal): Path<String>, 
     match does {
         Ok(Collector::Refuses) | Err(_) => return StatusCode::SERVICE_UNAVAILABLE,
         // A panic that says nothing: the server closes the connection.
-        Ok(Collector::BreaksOff) => std::panic::resume_unwind(Box::new("broken off")),
+        Ok(Collector::BreaksOff) => {
+            shared.got().broken_off += 1;
+            shared.changed.send_replace(());
+            std::panic::resume_unwind(Box::new("broken off"))
+        }
         Ok(Collector::TakesSlowly(time)) => tokio::time::sleep(time).await,
         Ok(Collector::Takes | Collector::Hangs) => {}
     }
