@@ -43,8 +43,8 @@ pub(crate) struct Extent {
     /// Invocations that are counted in a block; a block during which the hypervisor takes the processors away is not counted
     #[arg(long, default_value_t = 25)]
     requests: usize,
-    /// Milliseconds from one invocation to the next: long enough that nothing is left to do of the one before, which would make
-    /// the next one pay, as it does not on Lambda
+    /// Milliseconds from one invocation to the next; 1 is one right after the other, where what is left of one weighs on the next,
+    /// as it may in an environment under constant load
     #[arg(long, default_value_t = 6)]
     every: u64,
 }
