@@ -10,7 +10,7 @@ SHELL := /bin/bash
 ARGS ?=
 # What decides about everything that is tried by chance.
 SEED ?= 1
-LOCALSTACK := target/debug/localstack
+LOCAL_STACK := target/debug/local-stack
 
 VENV := .tools/venv
 VENV_DONE := $(VENV)/.done
@@ -24,15 +24,15 @@ help: ## List these targets
 
 .PHONY: demo
 demo: build ## Start the stack, place one order, print its notification and its whole trace, stop everything (ARGS=--keep: stay up)
-	@$(LOCALSTACK) demo $(ARGS)
+	@$(LOCAL_STACK) demo $(ARGS)
 
 .PHONY: up
 up: build ## Start the stack and stay up until Ctrl-C; ARGS=--help lists ports and settings
-	@$(LOCALSTACK) up $(ARGS)
+	@$(LOCAL_STACK) up $(ARGS)
 
 .PHONY: token
 token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read --lifetime 600"; ARGS=--help
-	@$(LOCALSTACK) token $(ARGS)
+	@$(LOCAL_STACK) token $(ARGS)
 
 .PHONY: test
 test: build ## Run every test: unit, integration, end to end
@@ -45,19 +45,19 @@ e2e: build ## Run the end-to-end tests alone
 EXAMPLES ?= 750
 .PHONY: schemathesis
 schemathesis: build ## Start the stack and try its API: EXAMPLES=750 of each operation, over 10,000 requests; SEED=1
-	@$(LOCALSTACK) schemathesis --examples $(EXAMPLES) --seed $(SEED) $(ARGS)
+	@target/debug/schemathesis --examples $(EXAMPLES) --seed $(SEED) $(ARGS)
 
 # Built with the fuzzer's instrumentation, apart from all else. What is found stays in .local/fuzz, so that the next run goes on.
 TARGET ?= token body event
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz: $(CARGO_FUZZ) ## Fuzz each TARGET="token body event" for FUZZ_SECONDS=60; a crash says how to see it again
-	@python3 localstack/fuzz/seeds.py .local/fuzz/seeds
+	@python3 tests/fuzz/seeds.py .local/fuzz/seeds
 	@for target in $(TARGET); do \
 	  mkdir -p .local/fuzz/corpus/$$target; \
-	  $(CARGO_FUZZ) fuzz run --fuzz-dir localstack/fuzz --target-dir target/fuzz --sanitizer none --debug-assertions $$target \
+	  $(CARGO_FUZZ) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none --debug-assertions $$target \
 	    .local/fuzz/corpus/$$target .local/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=4096 \
-	    -dict=localstack/fuzz/$$target.dict; \
+	    -dict=tests/fuzz/$$target.dict; \
 	done
 
 # A build of its own, optimised: a million orders are some fifty million calls of a database.
@@ -86,7 +86,7 @@ fmt: ## Format the code
 # With one test target, because cargo then resolves features as for all tests: `make test` finds the dependencies built.
 .PHONY: build
 build: tools ## Build every function and the local stack
-	@test -x $(LOCALSTACK) || echo "building the functions and the local stack (first time: several minutes)" >&2
+	@test -x $(LOCAL_STACK) || echo "building the functions and the local stack (first time: several minutes)" >&2
 	@cargo build --workspace --bins --test e2e --locked
 
 .PHONY: tools

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use function::http::Error;
+use chassis::http::Error;
 use http::request::Parts;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;

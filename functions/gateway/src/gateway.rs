@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use function::aws::SdkConfig;
-use function::client::{Connector, SAGA_TIMEOUT, Service};
-use function::config;
+use chassis::aws::SdkConfig;
+use chassis::client::{Connector, SAGA_TIMEOUT, Service};
+use chassis::config;
 
 use crate::rate_limit::{Limit, Limiter};
 use crate::{Authenticator, Cors};
@@ -30,7 +30,7 @@ impl Gateway {
         let order = service("order", "ORDER_URL")?.within(SAGA_TIMEOUT);
         let (inventory, payment) = (service("inventory", "INVENTORY_URL")?, service("payment", "PAYMENT_URL")?);
         let table = config::required("RATE_LIMITS_TABLE")?;
-        let limiter = Limiter::new(function::aws::dynamodb(sdk_config), table, Limit::from_env()?);
+        let limiter = Limiter::new(chassis::aws::dynamodb(sdk_config), table, Limit::from_env()?);
         let gateway = Self::new(order, inventory, payment, Authenticator::from_env()?);
         Ok(gateway.limited(limiter).with_cors(Cors::from_env()?))
     }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, http::StatusCode};
-use function::http::{Error, Json, Path};
+use chassis::http::{Error, Json, Path};
 use wire::inventory::{Deduct, MAX_SHARDS, Product, PutProduct, Reservation, Reserve, Settle};
 use wire::order::{MAX_LINES, MAX_QUANTITY};
 use wire::problem::{Problem, ProblemType};
@@ -14,7 +14,7 @@ use crate::{Refusal, Store};
 
 /// The function's routes over a store.
 pub fn app(store: Store) -> Router {
-    function::http::app(
+    chassis::http::app(
         Router::new()
             .route("/inventory/{product_id}", get(product).put(put_product))
             .route("/inventory/deduct", post(deduct))

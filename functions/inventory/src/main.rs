@@ -2,17 +2,17 @@
 
 use std::process::ExitCode;
 
-use function::identity::AllowedCallers;
-use function::{aws, config};
+use chassis::identity::AllowedCallers;
+use chassis::{aws, config};
 use inventory::{Store, http};
 
 fn main() -> ExitCode {
-    function::main(async {
+    chassis::main(async {
         let telemetry = telemetry::init()?;
         // `INVENTORY_TABLE`: the table of products and reservations.
         let table = config::required("INVENTORY_TABLE")?;
         let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
         let app = AllowedCallers::from_env()?.guard(http::app(store));
-        function::http::serve(telemetry, app).await
+        chassis::http::serve(telemetry, app).await
     })
 }

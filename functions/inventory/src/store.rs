@@ -1,8 +1,8 @@
 //! The inventory table.
 
 use aws_sdk_dynamodb::Client;
+use chassis::clock::Clock;
 use chrono::Utc;
-use function::clock::Clock;
 use wire::{OrderId, ProductId};
 
 use crate::moves::settlement_key;

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
-use function::{aws, config};
+use chassis::{aws, config};
 use wire::{Channel, NotificationJob, OrderEvent};
 
 /// Sends the jobs of an event: one a channel.

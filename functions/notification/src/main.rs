@@ -7,7 +7,7 @@ use notification::{Jobs, kafka};
 use telemetry::Trigger;
 
 fn main() -> ExitCode {
-    function::main(async {
+    chassis::main(async {
         let telemetry = telemetry::init()?;
         let jobs = &*Box::leak(Box::new(Jobs::from_env().await?));
         let handler = service_fn(move |event: LambdaEvent<_>| kafka::handle(jobs, event.payload));

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use chassis::clock::Clock;
 use chrono::{DateTime, Duration, Utc};
-use function::clock::Clock;
 use wire::NotificationJob;
 
 /// The table of deliveries.

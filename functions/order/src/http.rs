@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use function::http::{Error, Json, Path, Query};
+use chassis::http::{Error, Json, Path, Query};
 use wire::OrderId;
 use wire::order::{OrderPage, OrderStatus, OrderView, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
@@ -24,7 +24,7 @@ pub fn app(saga: Saga) -> Router {
         .route("/orders", get(list).post(place))
         .route("/orders/{order_id}", get(order))
         .route("/orders/{order_id}/cancel", post(cancel));
-    function::http::app(router.with_state(saga))
+    chassis::http::app(router.with_state(saga))
 }
 
 /// 201 with the confirmed order; 202 with the order as it is, where a step has no answer yet: order-recovery goes on with it.
@@ -90,7 +90,7 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Problem(problem) => Self::Problem(problem),
-            Refused::Failed(error) => match error.downcast::<function::client::CallError>() {
+            Refused::Failed(error) => match error.downcast::<chassis::client::CallError>() {
                 Ok(call) => call.into(),
                 Err(error) => Self::Internal(error),
             },

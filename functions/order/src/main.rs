@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use function::identity::AllowedCallers;
+use chassis::identity::AllowedCallers;
 use order::{Saga, http};
 
 fn main() -> ExitCode {
-    function::main(async {
+    chassis::main(async {
         let telemetry = telemetry::Config { critical_routes: &["/orders"] }.init()?;
         let saga = Saga::from_env().await?;
         let app = AllowedCallers::from_env()?.guard(http::app(saga));
-        function::http::serve(telemetry, app).await
+        chassis::http::serve(telemetry, app).await
     })
 }

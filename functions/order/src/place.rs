@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use chassis::client::CallError;
 use chrono::{DateTime, Utc};
-use function::client::CallError;
 use futures::future::try_join_all;
 use tokio::time::timeout;
 use tracing::{Instrument as _, info_span};

@@ -6,7 +6,7 @@
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use kafka::{Producer, SendError, Sent};
+use kafka_producer::{Producer, SendError, Sent};
 use telemetry::ErrorType;
 use telemetry::messaging::{System, send_stored};
 use telemetry::propagation::Carrier;

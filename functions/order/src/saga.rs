@@ -3,10 +3,10 @@
 //! Every step is keyed by the order's id and can be asked again, so that whoever finds an order half done, a request or
 //! order-recovery, just goes on. A step without an answer is not undone: whether it happened is not known.
 
+use chassis::client::{CallError, Connector, Service};
+use chassis::clock::Clock;
+use chassis::{aws, config};
 use chrono::{DateTime, Utc};
-use function::client::{CallError, Connector, Service};
-use function::clock::Clock;
-use function::{aws, config};
 use tracing::{Instrument as _, Span, info_span};
 use wire::inventory::{Reservation, Reserve, Settle};
 use wire::order::OrderStatus;

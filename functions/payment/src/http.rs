@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use function::client::CallError;
-use function::http::{Error, Json, Path};
+use chassis::client::CallError;
+use chassis::http::{Error, Json, Path};
 use wire::TransactionId;
 use wire::payment::{Payment, ProcessPayment, RefundPayment};
 use wire::problem::{Problem, ProblemType};
@@ -13,7 +13,7 @@ use crate::{ChargeError, Provider, Store, charge, refund, verify};
 
 /// The function's routes over a store and a provider.
 pub fn app(store: Store, provider: Provider) -> Router {
-    function::http::app(
+    chassis::http::app(
         Router::new()
             .route("/payment/process", post(process))
             .route("/payment/{transaction_id}", get(payment))

@@ -18,8 +18,8 @@ use serde_json::value::RawValue;
 use tracing::{field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::call::{Call, error_type};
-use super::input;
+use crate::aws_sdk::call::{Call, error_type};
+use crate::aws_sdk::input;
 use crate::{metrics, record_error};
 
 /// Records every call of a DynamoDB client as a span and in `db.client.operation.duration`:

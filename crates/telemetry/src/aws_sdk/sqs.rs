@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::call::{Call, error_type};
+use crate::aws_sdk::call::{Call, error_type};
 use crate::messaging::{self, System};
 use crate::propagation::{self, Carrier};
 

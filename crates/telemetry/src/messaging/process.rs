@@ -9,7 +9,7 @@ use opentelemetry::{Context, KeyValue};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{System, XRAY_HEADER};
+use crate::messaging::{System, XRAY_HEADER};
 use crate::propagation::{self, Carrier};
 use crate::{ErrorType, metrics, record_error};
 

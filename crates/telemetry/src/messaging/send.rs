@@ -7,7 +7,7 @@ use opentelemetry::trace::TraceContextExt as _;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::System;
+use crate::messaging::System;
 use crate::propagation::{self, Carrier};
 use crate::{ErrorType, metrics, record_error};
 

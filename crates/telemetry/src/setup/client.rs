@@ -10,7 +10,7 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use super::awake;
+use crate::setup::awake;
 
 /// Sends exports, from threads that are no runtime's. The signals share its connections.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::awake;
-use super::providers::Providers;
+use crate::setup::awake;
+use crate::setup::providers::Providers;
 
 /// Asks the thread for flushes. It ends with this.
 pub(crate) struct Flusher {

@@ -11,9 +11,9 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use super::client::Client;
-use super::losses::{Counting, Losses};
-use super::sampler::CriticalRoutes;
+use crate::setup::client::Client;
+use crate::setup::losses::{Counting, Losses};
+use crate::setup::sampler::CriticalRoutes;
 
 /// Longest wait for one export, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise. The collector is a neighbour: what it does
 /// not take at once it will not take soon, and whoever pays for the wait is the next caller. For the same reason nothing that it

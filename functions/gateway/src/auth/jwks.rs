@@ -11,9 +11,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
+use chassis::client::NoAnswer;
+use chassis::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
-use function::client::NoAnswer;
-use function::clock::Clock;
 use http::{Request, Response, StatusCode};
 use reqwest::{Client, Url, redirect};
 use telemetry::http_client::{self, Peer};
@@ -21,7 +21,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::Keys;
+use crate::auth::Keys;
 
 /// Longest wait for the issuer's answer.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use jsonwebtoken::errors::ErrorKind;
 use serde::Deserialize;
 use wire::UserId;
 
-use super::{Caller, Keys};
+use crate::auth::{Caller, Keys};
 
 /// The longest token, in bytes, and the longest `Authorization` header.
 pub const MAX_TOKEN: usize = 8 * 1024;

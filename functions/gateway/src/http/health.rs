@@ -1,6 +1,6 @@
 //! Whether the gateway answers.
 
-use function::http::Json;
+use chassis::http::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 

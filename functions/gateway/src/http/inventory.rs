@@ -2,13 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use function::http::{Error, Json, Path};
+use chassis::http::{Error, Json, Path};
 use http::{Method, Response};
 use wire::ProductId;
 use wire::inventory::{Product, PutProduct};
 
-use super::pass_on::pass_on;
 use crate::auth::scope::INVENTORY_WRITE;
+use crate::http::pass_on::pass_on;
 use crate::openapi::{Entering, Looking};
 use crate::{Caller, Gateway};
 

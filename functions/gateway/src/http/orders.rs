@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
-use function::http::{Error, Json, Path, Query};
+use chassis::http::{Error, Json, Path, Query};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Response};
 use serde::Deserialize;
@@ -12,8 +12,8 @@ use wire::OrderId;
 use wire::order::{OrderPage, OrderView, PAGE, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
 
-use super::pass_on::pass_on;
 use crate::auth::scope::{ORDERS_READ, ORDERS_WRITE};
+use crate::http::pass_on::pass_on;
 use crate::openapi::{Cancelling, Listing, Placing, Reading};
 use crate::{Caller, Gateway};
 

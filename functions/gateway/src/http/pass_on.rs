@@ -1,7 +1,7 @@
 //! A service's answer as the gateway's own.
 
 use bytes::Bytes;
-use function::client::CallError;
+use chassis::client::CallError;
 use http::header::{self, HeaderName};
 use http::{Response, StatusCode};
 use wire::problem;

@@ -1,12 +1,12 @@
 //! `/api/payments`: the charges of the caller's own orders.
 
 use axum::extract::State;
-use function::http::{Error, Json, Path};
+use chassis::http::{Error, Json, Path};
 use wire::TransactionId;
 use wire::payment::Payment;
 
-use super::orders::own_order;
 use crate::auth::scope::ORDERS_READ;
+use crate::http::orders::own_order;
 use crate::openapi::Reading;
 use crate::{Caller, Gateway};
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::limit::{Limit, Micros};
+use crate::rate_limit::limit::{Limit, Micros};
 
 /// What a process knows of a bucket, and the tokens that it has taken out of it and not spent.
 #[derive(Debug, Clone, Default)]

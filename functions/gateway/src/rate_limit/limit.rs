@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use function::config;
+use chassis::config;
 
 /// A bucket that holds `burst` tokens and gets `rate` new ones a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

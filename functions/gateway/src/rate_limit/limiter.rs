@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use chassis::clock::Clock;
 use chrono::Utc;
-use function::clock::Clock;
 use lru::LruCache;
 use telemetry::metrics;
 
-use super::Principal;
-use super::bucket::{Bucket, Step};
-use super::limit::{Limit, Micros, SECOND};
-use super::store::Store;
-use super::verdict::{Outcome, Verdict, seconds};
+use crate::rate_limit::Principal;
+use crate::rate_limit::bucket::{Bucket, Step};
+use crate::rate_limit::limit::{Limit, Micros, SECOND};
+use crate::rate_limit::store::Store;
+use crate::rate_limit::verdict::{Outcome, Verdict, seconds};
 
 /// How many principals' buckets a process remembers, the last ones to come: some 2 MB. One that is forgotten costs a write.
 const PRINCIPALS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();

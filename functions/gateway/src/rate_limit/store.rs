@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::bucket::{Answer, Ask};
-use super::limit::{Limit, Micros, SECOND};
+use crate::rate_limit::bucket::{Answer, Ask};
+use crate::rate_limit::limit::{Limit, Micros, SECOND};
 
 /// A write can be in vain because the bucket was full and is not, or was not and is, or because there are fewer tokens than were
 /// asked for; after that it is settled. One more is for an item that is deleted in between.

@@ -2,7 +2,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
-use super::limit::{Limit, SECOND};
+use crate::rate_limit::limit::{Limit, SECOND};
 
 /// Whether a request may pass, under which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

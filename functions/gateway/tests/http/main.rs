@@ -9,7 +9,7 @@ mod orders;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use function::client::Service;
+use chassis::client::Service;
 use gateway::{Authenticator, Gateway, http};
 use tower::ServiceExt as _;
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
-use function::client::{NoAnswer, Service, Transport};
+use chassis::client::{NoAnswer, Service, Transport};
 use gateway::{Gateway, http};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;

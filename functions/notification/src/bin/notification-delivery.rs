@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use function::{aws, config};
+use chassis::{aws, config};
 use lambda_runtime::{LambdaEvent, service_fn};
 use notification::{Store, sqs};
 use telemetry::Trigger;
 
 fn main() -> ExitCode {
-    function::main(async {
+    chassis::main(async {
         let telemetry = telemetry::init()?;
         // `NOTIFICATIONS_TABLE`: the table of deliveries.
         let table = config::required("NOTIFICATIONS_TABLE")?;

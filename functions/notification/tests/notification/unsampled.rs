@@ -7,7 +7,7 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredential
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use function::aws::{self, SdkConfig};
+use chassis::aws::{self, SdkConfig};
 use notification::Jobs;
 use notification::kafka::{KafkaEvent, handle};
 use opentelemetry::propagation::TextMapCompositePropagator;

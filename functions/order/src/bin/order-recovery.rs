@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use telemetry::Trigger;
 
 fn main() -> ExitCode {
-    function::main(async {
+    chassis::main(async {
         let telemetry = telemetry::init()?;
         let saga = &*Box::leak(Box::new(Saga::from_env().await?));
         let recover = service_fn(move |_: LambdaEvent<IgnoredAny>| recovery::recover(saga, Utc::now()));

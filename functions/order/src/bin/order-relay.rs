@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use function::{aws, config};
-use kafka::{Brokers, Producer};
+use chassis::{aws, config};
+use kafka_producer::{Brokers, Producer};
 use lambda_runtime::{LambdaEvent, service_fn};
 use order::Store;
 use order::relay::{self, KafkaTopic};
 use telemetry::Trigger;
 
 fn main() -> ExitCode {
-    function::main(async {
+    chassis::main(async {
         let telemetry = telemetry::init()?;
         let sdk_config = aws::sdk_config().await;
         // `ORDERS_TABLE`: the table of orders, with their outboxes.

@@ -9,10 +9,10 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use serde::Deserialize;
 use wire::{OrderId, UserId};
 
-use super::item::key;
-use super::{Store, order};
 use crate::Order;
 use crate::listing::{Cursor, Limit};
+use crate::store::item::key;
+use crate::store::{Store, order};
 
 /// The index of orders by user and time.
 const USER_ORDERS: &str = "user_orders";

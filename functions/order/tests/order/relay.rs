@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use kafka::Sent;
+use kafka_producer::Sent;
 use order::recovery::recover;
 use order::relay::{Topic, relay};
 use telemetry::propagation::Carrier;

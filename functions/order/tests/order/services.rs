@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use function::client::{NoAnswer, Service, Transport};
+use chassis::client::{NoAnswer, Service, Transport};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use tower::util::BoxCloneSyncService;

@@ -30,13 +30,13 @@ use ::http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue}
 use ::http::{Method, Response, StatusCode};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use function::client::Service;
-use function::config;
+use chassis::client::Service;
+use chassis::config;
 use serde::{Deserialize, Serialize};
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, PaymentToken, TransactionId};
 
-use super::Unknown;
+use crate::provider::Unknown;
 
 /// Longest wait for one answer: a charge and the look into the books after it end before the order function's 5 s do.
 const TIMEOUT: Duration = Duration::from_secs(2);

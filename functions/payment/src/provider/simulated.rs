@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, PaymentToken, TransactionId};
 
-use super::Unknown;
+use crate::provider::Unknown;
 use crate::store::{self, Store};
 
 /// How long `tok_slow` takes.

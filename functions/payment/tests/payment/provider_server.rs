@@ -12,7 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use function::client::Service;
+use chassis::client::Service;
 use futures::stream;
 use payment::{HttpProvider, Provider};
 use serde_json::{Value, json};

@@ -1,0 +1,148 @@
+//! What the commands do around a stack: start it, run something, stop it, whatever happens.
+
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::future::pending;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::token::{Grant, Signer};
+use crate::{Config, Stack, demo};
+
+/// How shells report a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+const BOLD: Style = Style::new().bold();
+const RED: Style = AnsiColor::Red.on_default();
+
+/// `local-stack up`: the stack until Ctrl-C, which is its normal end.
+///
+/// # Errors
+/// When the stack cannot start, or a part dies.
+pub async fn up(config: Config) -> Result<ExitCode> {
+    with_stack(config, async |stack| stay_up(stack).await.map(drop)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `local-stack demo`: places one order and prints its trace; with `keep`, the stack then stays up until Ctrl-C.
+///
+/// # Errors
+/// When the stack cannot start, a part dies, or the order's trace is incomplete; the error names what is missing.
+pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
+    let mut printed = false;
+    let exit = with_stack(config, async |stack| {
+        demo::run(stack, keep).await?;
+        printed = true;
+        if keep {
+            stay_up(stack).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(if printed { ExitCode::SUCCESS } else { exit })
+}
+
+/// Starts a stack, runs `body` until it ends, Ctrl-C is pressed or a part dies, and stops the stack. A second Ctrl-C stops
+/// without waiting. The exit code says whether `body` ended by itself.
+///
+/// # Errors
+/// When the stack cannot start or a part dies, and those of `body`.
+pub async fn with_stack(config: Config, body: impl AsyncFnOnce(&Stack) -> Result<()>) -> Result<ExitCode> {
+    log_to_file(&config)?;
+    let mut interrupts = Interrupts::new()?;
+    let stack = tokio::select! {
+        stack = Stack::start(config) => stack?,
+        () = interrupts.next() => {
+            anstream::println!("stopped while starting: nothing is left running");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = body(&stack) => outcome.map(|()| ExitCode::SUCCESS),
+        failure = stack.failed() => Err(failure),
+        () = interrupts.next() => Ok(ExitCode::from(INTERRUPTED)),
+    };
+    tokio::select! {
+        () = stack.stop() => anstream::println!("stopped: nothing is left running"),
+        () = interrupts.next() => anstream::println!("killed"),
+    }
+    outcome
+}
+
+/// The exit code of a command; an error goes to stderr.
+pub fn exit_code(result: Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("{RED}error:{RED:#} {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Says how to use the stack, and stays until somebody else ends it.
+async fn stay_up(stack: &Stack) -> Result<Infallible> {
+    let endpoints = stack.endpoints();
+    let token = Signer::local()?.token(&Grant::to(demo::USER))?;
+    anstream::println!(
+        "
+{BOLD}API{BOLD:#}      {api}
+{BOLD}Traces{BOLD:#}   {viewer}
+{BOLD}AWS{BOLD:#}      AWS_ENDPOINT_URL={aws}
+{BOLD}Kafka{BOLD:#}    {kafka}
+{BOLD}OTLP{BOLD:#}     {otlp}
+{BOLD}Logs{BOLD:#}     {logs}
+
+{BOLD}Place an order{BOLD:#} (the token lasts an hour; `make token` prints another):
+
+curl -i {api}/api/orders \\
+  -H 'content-type: application/json' \\
+  -H 'authorization: Bearer {token}' \\
+  -d '{order}'
+
+Ctrl-C stops everything.",
+        api = endpoints.api_url,
+        viewer = endpoints.viewer_url,
+        aws = endpoints.aws_endpoint,
+        kafka = endpoints.kafka_bootstrap_servers,
+        otlp = endpoints.otlp_endpoint,
+        logs = stack.logs().display(),
+        order = demo::ORDER,
+    );
+    pending().await
+}
+
+/// What this program itself has to say, the poller included, goes where the other parts' logs are.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn log_to_file(config: &Config) -> Result<()> {
+    let path = config.log("local-stack");
+    fs::create_dir_all(path.parent().unwrap_or(&path)).context("cannot create the folder of the logs")?;
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(file).init();
+    Ok(())
+}
+
+/// Ctrl-C and SIGTERM, which mean the same here.
+struct Interrupts {
+    ctrl_c: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { ctrl_c: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.ctrl_c.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

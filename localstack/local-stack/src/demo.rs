@@ -1,0 +1,164 @@
+//! One order, shown from the request to its notification and its trace.
+
+use std::time::{Duration, Instant};
+
+use anstyle::Style;
+use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
+use local_trace_viewer::model::SpanKind::{self, Client, Consumer, Internal, Producer, Server};
+use local_trace_viewer::tree::{Hop, Tree};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::Value;
+
+use crate::token::{Grant, Signer};
+use crate::{Stack, wait};
+
+/// The user who places the order.
+pub const USER: &str = "USER-001";
+
+/// The tutorial's order.
+pub const ORDER: &str = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":199.99}"#;
+
+/// Every hop that the order's trace must show: service, span name, kind.
+pub const HOPS: [(&str, &str, SpanKind); 20] = [
+    ("gateway", "POST /api/orders", Server),
+    ("gateway", "POST /orders", Client),
+    ("order", "POST /orders", Server),
+    ("order", "order.checkInventory", Internal),
+    ("order", "GET /inventory/{product_id}", Client),
+    ("inventory", "GET /inventory/{product_id}", Server),
+    ("order", "order.reserveInventory", Internal),
+    ("inventory", "POST /inventory/reservations", Server),
+    ("inventory", "DynamoDB.UpdateItem", Client),
+    ("order", "order.processPayment", Internal),
+    ("payment", "POST /payment/process", Server),
+    ("payment", "DynamoDB.PutItem", Client),
+    ("order", "order.confirm", Internal),
+    ("order", "DynamoDB.UpdateItem", Client),
+    ("order-relay", "send order-notifications", Producer),
+    ("notification", "process order-notifications", Consumer),
+    ("notification", "send notification-jobs", Producer),
+    ("notification-delivery", "process notification-jobs", Consumer),
+    ("notification-delivery", "DynamoDB.PutItem", Client),
+    ("notification-delivery", "DynamoDB.UpdateItem", Client),
+];
+
+/// How long the notification, and then the trace, may take.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// No span for so long means that the trace has arrived: the collector passes spans on every 100 ms.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// How long one request may take: longer than the front's own deadline.
+const REQUEST: Duration = Duration::from_secs(40);
+
+const BOLD: Style = Style::new().bold();
+
+/// Places the order, waits for its notification and its whole trace, and prints them; `kept` tells whether the stack,
+/// and with it the trace viewer, stays up afterwards.
+///
+/// # Errors
+/// Names what is missing: the answer, the notification, or the hops that the trace does not show.
+pub async fn run(stack: &Stack, kept: bool) -> Result<()> {
+    let customer = Customer::new(stack)?;
+    let before = customer.stock().await?;
+    let placed = Instant::now();
+    let (order, trace_id) = customer.place_order().await?;
+    let milliseconds = placed.elapsed().as_millis();
+    let after = customer.stock().await?;
+    anstream::println!("\n{BOLD}The order{BOLD:#}, placed in {milliseconds} ms:\n{order:#}");
+    anstream::println!("\n{BOLD}Stock of PROD-123{BOLD:#}: {before} before, {after} after");
+
+    let order_id = order["order_id"].as_str().context("the order has no order_id")?;
+    let notification = notification(stack, order_id).await?;
+    anstream::println!("\n{BOLD}Its notification{BOLD:#}:\n{notification:#}");
+
+    let tree = whole_trace(stack, &trace_id).await;
+    anstream::println!("\n{BOLD}Its trace{BOLD:#}:\n{}", tree.render());
+    let missing = tree.missing(&hops());
+    if !missing.is_empty() {
+        let names: Vec<_> =
+            missing.iter().map(|hop| format!("{} {:?} `{}`", hop.service, hop.kind, hop.name)).collect();
+        bail!("the trace {trace_id} is not whole; missing: {}", names.join(", "));
+    }
+    let hint = if kept { "" } else { "\n(while the stack runs: `make demo ARGS=--keep` or `make up`)" };
+    let (url, hops) = (&stack.endpoints().viewer_url, HOPS.len());
+    anstream::println!("All {hops} expected hops are there. Look at it: {BOLD}{url}/trace/{trace_id}{BOLD:#}{hint}\n");
+    Ok(())
+}
+
+/// Somebody with a token.
+struct Customer {
+    http: reqwest::Client,
+    api_url: String,
+    token: String,
+}
+
+impl Customer {
+    fn new(stack: &Stack) -> Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST).build()?;
+        let token = Signer::local()?.token(&Grant::to(USER))?;
+        Ok(Self { http, api_url: stack.endpoints().api_url.clone(), token })
+    }
+
+    /// The order as the gateway answers it, and its trace's id.
+    async fn place_order(&self) -> Result<(Value, String)> {
+        let request = self.http.post(format!("{}/api/orders", self.api_url)).body(ORDER);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let response = request.header(AUTHORIZATION, format!("Bearer {}", self.token)).send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.text().await?;
+        ensure!(status.is_success(), "the order was answered with {status}: {body}");
+        let trace_id = headers.get("x-trace-id").context("the answer has no x-trace-id header")?.to_str()?;
+        Ok((serde_json::from_str(&body).context("the order is not JSON")?, trace_id.to_owned()))
+    }
+
+    /// What is left of PROD-123.
+    async fn stock(&self) -> Result<Value> {
+        let request = self.http.get(format!("{}/api/inventory/PROD-123", self.api_url));
+        let response = request.header(AUTHORIZATION, format!("Bearer {}", self.token)).send().await?;
+        let product: Value = response.error_for_status().context("the stock of PROD-123")?.json().await?;
+        Ok(product["available"].clone())
+    }
+}
+
+/// The delivered notification of an order, as it is stored, once it is.
+///
+/// # Errors
+/// When it is not there within [`DEADLINE`].
+pub async fn notification(stack: &Stack, order_id: &str) -> Result<Value> {
+    let table = &stack.resources().tables.get("NotificationsTable").context("there is no NotificationsTable")?.name;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&stack.endpoints().sdk_config());
+    let query = dynamodb.query().table_name(table).key_condition_expression("order_id = :order_id");
+    let query = query.expression_attribute_values(":order_id", AttributeValue::S(order_id.to_owned()));
+    let item = wait::until("the delivered notification", DEADLINE, || async {
+        let items = query.clone().send().await.ok()?.items?;
+        items.into_iter().find(|item| item.get("status") == Some(&AttributeValue::S("DELIVERED".to_owned())))
+    })
+    .await?;
+    Ok(serde_dynamo::from_item(item)?)
+}
+
+/// The trace, with every trace that links join to it, once every hop is there and nothing more comes; or else what
+/// there is at the deadline.
+pub async fn whole_trace(stack: &Stack, trace_id: &str) -> Tree {
+    let (mut spans, mut since) = (0, Instant::now());
+    let look = || {
+        let found = stack.traces().connected(trace_id);
+        if found.len() != spans {
+            (spans, since) = (found.len(), Instant::now());
+        }
+        let tree = Tree::build(&found, trace_id);
+        let whole = tree.missing(&hops()).is_empty() && since.elapsed() > QUIET;
+        async move { whole.then_some(tree) }
+    };
+    match wait::until("the whole trace", DEADLINE, look).await {
+        Ok(tree) => tree,
+        Err(_) => Tree::build(&stack.traces().connected(trace_id), trace_id),
+    }
+}
+
+/// [`HOPS`] as [`Tree::missing`] wants them.
+pub fn hops() -> Vec<Hop> {
+    HOPS.iter().map(|(service, name, kind)| Hop::new(*service, *name, *kind)).collect()
+}

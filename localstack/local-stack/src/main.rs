@@ -1,0 +1,48 @@
+//! `local-stack`: the local stack's command line. `make up`, `make demo` and `make token` run it.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use local_stack::token::{Grant, Signer};
+use local_stack::{Config, cli};
+
+/// The order system on this machine: emulators, broker, collector, trace viewer and every function.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the whole stack and stay up until Ctrl-C
+    Up(Config),
+    /// Start the stack, place one order, print its notification and its whole trace, stop everything
+    Demo {
+        #[command(flatten)]
+        config: Config,
+        /// Stay up afterwards until Ctrl-C, so that the trace can be looked at
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Print a bearer token for the local stack
+    Token(Grant),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::exit_code(run(Cli::parse().command).await)
+}
+
+async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Up(config) => cli::up(config).await,
+        Command::Demo { config, keep } => cli::demo(config, keep).await,
+        Command::Token(grant) => {
+            println!("{}", Signer::local()?.token(&grant)?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The configuration of the collector beside every function on AWS: `crates/telemetry/collector/collector.yaml`.
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
+use std::path::Path;
+
+use regex::RegexSet;
+use serde_json::{Value, json};
+
+fn read(path: &str) -> Value {
+    local_sam_template::read_yaml(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
+}
+
+#[test]
+fn every_signal_has_a_pipeline_that_redacts_and_ends_in_decouple() {
+    let collector = read("crates/telemetry/collector/collector.yaml");
+    let pipelines = collector["service"]["pipelines"].as_object().unwrap();
+    let mut signals: Vec<_> = pipelines.keys().map(String::as_str).collect();
+    signals.sort_unstable();
+    assert_eq!(signals, ["logs", "metrics", "traces"]);
+    for (signal, pipeline) in pipelines {
+        let processors: Vec<_> = pipeline["processors"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert_eq!(processors, ["memory_limiter", "attributes/redact", "decouple"], "{signal}");
+        assert_eq!((&pipeline["receivers"], &pipeline["exporters"]), (&json!(["otlp"]), &json!(["otlp_http"])));
+        for processor in processors {
+            assert!(collector["processors"].get(processor).is_some(), "{processor}");
+        }
+    }
+}
+
+/// The patterns of the attributes that are deleted.
+fn redacted() -> RegexSet {
+    let collector = read("crates/telemetry/collector/collector.yaml");
+    let actions = collector["processors"]["attributes/redact"]["actions"].as_array().unwrap();
+    assert!(actions.iter().all(|action| action["action"] == "delete"), "{actions:?}");
+    RegexSet::new(actions.iter().map(|action| action["pattern"].as_str().unwrap())).unwrap()
+}
+
+#[test]
+fn what_says_who_somebody_is_or_may_hold_anything_is_deleted() {
+    let redacted = redacted();
+    for name in [
+        "client.address",
+        "db.query.parameter.0",
+        "db.query.text",
+        "db.statement",
+        "enduser.id",
+        "http.client_ip",
+        "http.request.header.authorization",
+        "http.request.header.idempotency-key",
+        "http.request.header.x-amz-security-token",
+        "http.response.header.set-cookie",
+        "net.sock.peer.addr",
+        "network.peer.address",
+        "url.query",
+        "user.email",
+        "user_agent.original",
+    ] {
+        assert!(redacted.is_match(name), "{name}");
+    }
+}
+
+#[test]
+fn what_the_contract_has_is_kept() {
+    let redacted = redacted();
+    let spans = read("tests/e2e/contract/spans.yaml");
+    let types = spans["types"].as_object().unwrap().values();
+    let mut names: Vec<_> = types.flat_map(|attributes| attributes.as_object().unwrap().keys()).collect();
+    let request_id = "http.request.header.x-request-id".to_owned();
+    names.push(&request_id);
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        assert!(!redacted.is_match(name.trim_end_matches('?')), "{name}");
+    }
+}
+
+#[test]
+fn nothing_waits_where_it_would_be_frozen_and_nothing_is_tried_for_ever() {
+    let exporter = &read("crates/telemetry/collector/collector.yaml")["exporters"]["otlp_http"];
+    assert_eq!(exporter["sending_queue"]["enabled"], false);
+    let seconds = |value: &Value| value.as_str().unwrap().strip_suffix('s').unwrap().parse::<u32>().unwrap();
+    let longest = seconds(&exporter["timeout"]) + seconds(&exporter["retry_on_failure"]["max_elapsed_time"]);
+    assert_eq!(longest, 7, "as its comment says");
+}
+
+#[test]
+fn the_template_puts_it_where_the_layer_looks_for_it() {
+    let (template, collector) = (read("template.yaml"), read("crates/telemetry/collector/collector.yaml"));
+    let globals = &template["Globals"]["Function"];
+    let variables = &globals["Environment"]["Variables"];
+    assert_eq!(variables["OPENTELEMETRY_COLLECTOR_CONFIG_URI"], "/opt/collector.yaml");
+    assert_eq!(
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"],
+        format!("http://{}", collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].as_str().unwrap()),
+    );
+    assert_eq!(
+        template["Resources"]["CollectorConfigLayer"]["Properties"]["ContentUri"],
+        "crates/telemetry/collector/"
+    );
+    assert_eq!(globals["Layers"][1], json!({"Ref": "CollectorConfigLayer"}));
+    for variable in ["OTLP_BACKEND_ENDPOINT", "OTLP_BACKEND_AUTHORIZATION"] {
+        assert!(variables.get(variable).is_some() && collector["exporters"].to_string().contains(variable));
+    }
+}

@@ -1,0 +1,34 @@
+//! Expressions: conditions, updates, projections. What is not known here is an error, never something that holds or does
+//! nothing.
+
+mod condition;
+mod key_condition;
+mod operand;
+mod parser;
+mod path;
+mod token;
+mod update;
+
+pub(super) use condition::Condition;
+pub(super) use key_condition::KeyCondition;
+pub(super) use parser::Parser;
+pub(super) use path::Path;
+pub(super) use update::Update;
+
+use crate::dynamodb::error::Error;
+use crate::dynamodb::value::Item;
+
+/// The paths of a projection: `a, b.c[0]`.
+pub(super) fn projection(parser: &mut Parser<'_>, text: &str) -> Result<Vec<Path>, Error> {
+    parser.whole(text, |parser| parser.list(Path::parse))
+}
+
+/// The part of an item that a projection asks for. Only whole attributes are known here.
+pub(super) fn project(item: &Item, paths: &[Path]) -> Result<Item, Error> {
+    let mut projected = Item::new();
+    for path in paths {
+        let name = path.attribute()?;
+        projected.extend(item.get_key_value(name).map(|(name, value)| (name.clone(), value.clone())));
+    }
+    Ok(projected)
+}

@@ -1,0 +1,48 @@
+//! A DynamoDB of a test's own: an emulator in the test's process, reached over HTTP by the SDK as AWS is, with the tables of
+//! `template.yaml`. It goes with the test.
+
+use std::path::Path;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use local_sam_template::{Resources, Template};
+use tokio::net::TcpListener;
+
+/// An emulated DynamoDB with the system's tables.
+pub struct TestDynamoDb {
+    /// A client of it.
+    pub client: Client,
+    resources: Resources,
+}
+
+impl TestDynamoDb {
+    /// Starts it on a free port, in the test's runtime.
+    pub async fn start() -> anyhow::Result<Self> {
+        let database =
+            dynoxide::Database::memory().map_err(|error| anyhow::anyhow!("no emulated DynamoDB: {error}"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let config = sdk_config(&format!("http://{}", listener.local_addr()?));
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+
+        let template = Template::load(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml"))?;
+        let resources = template.provision_tables(&config).await?;
+        Ok(Self { client: Client::new(&config), resources })
+    }
+
+    /// The name of the table of that logical id in the template.
+    pub fn table(&self, logical_id: &str) -> anyhow::Result<String> {
+        let table = self.resources.tables.get(logical_id);
+        table.map(|table| table.name.clone()).ok_or_else(|| anyhow::anyhow!("the template has no table {logical_id}"))
+    }
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
