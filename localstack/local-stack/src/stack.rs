@@ -98,8 +98,8 @@ impl Stack {
         &self.endpoints
     }
 
-    /// The folder of its files.
-    pub(crate) fn dir(&self) -> &Path {
+    /// The folder of its files: logs, emulators' data, the recording.
+    pub fn dir(&self) -> &Path {
         &self.launcher.config.dir
     }
 
