@@ -1,4 +1,4 @@
-//! A producer whose acknowledgement means written: idempotent, acknowledged by all in-sync replicas.
+//! An idempotent producer that waits until all in-sync replicas have the record.
 
 use std::time::Duration;
 
@@ -10,17 +10,18 @@ use tokio::sync::OnceCell;
 
 use crate::Brokers;
 
-/// Longest wait for an acknowledgement, all retries included.
+/// Timeout of an acknowledgement, including all retries.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sends records. It connects at its first record, so that a broker that is away fails a batch, not the function's start.
+/// Sends records. It connects when it sends its first record: if no broker can be reached, the batch fails, not the
+/// function's start.
 pub struct Producer {
     brokers: Brokers,
     aws: SdkConfig,
     connected: OnceCell<krafka::producer::Producer>,
 }
 
-/// Where a record was written.
+/// Where a record was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
     /// The partition of the topic.
@@ -29,28 +30,32 @@ pub struct Sent {
     pub offset: i64,
 }
 
-/// Why it is not known that a record is written.
+/// Why a record may not have been stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// No broker was reached.
-    #[error("no connection to Kafka")]
+    /// No broker could be reached.
+    #[error("cannot connect to Kafka")]
     Connect(#[source] anyhow::Error),
-    /// None acknowledged it in time.
-    #[error("no broker acknowledged in time")]
+    /// No broker acknowledged the record in time.
+    #[error("no Kafka broker acknowledged the record in time")]
     Timeout,
-    /// None took it.
-    #[error("no broker took the record")]
+    /// The record was rejected, by the client or by a broker.
+    #[error("Kafka rejected the record")]
     Refused(#[source] KrafkaError),
 }
 
 impl Producer {
-    /// A producer to a cluster.
+    /// A producer for a cluster.
     pub fn new(brokers: Brokers, aws: SdkConfig) -> Self {
         Self { brokers, aws, connected: OnceCell::new() }
     }
 
-    /// Writes a record; records of one key stay in order. An error may leave it written all the same: send it again, and let
-    /// the consumer drop the second.
+    /// Sends a record and returns when it is stored. Records with the same key stay in order.
+    ///
+    /// # Errors
+    ///
+    /// The outcome is unknown: the record may be stored despite the error. Send it again, and let the consumer ignore
+    /// duplicates.
     pub async fn send(
         &self,
         topic: &str,
