@@ -1,4 +1,5 @@
-//! Collectors that cost next to nothing: what they get is counted, not decoded, because it runs on the same cores.
+//! Fake collectors. They use little CPU, because they run on the cores of what is measured: exports are counted, not
+//! decoded.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,36 +12,36 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use tokio::net::{TcpListener, TcpSocket};
 
-/// How long nothing must have come.
+/// After this time without an export, no more are expected.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Longest wait for that.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Timeout of the wait for that.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What came of one signal.
+/// What was exported of one signal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Count {
     pub(crate) exports: u64,
-    /// Of the requests' bodies, as they were sent: protobuf, not compressed.
+    /// The size of the request bodies: protobuf, not compressed.
     pub(crate) bytes: u64,
 }
 
-/// What came, by signal: `traces`, `metrics`, `logs`.
+/// What was exported, by signal: `traces`, `metrics`, `logs`.
 pub(crate) type Counts = BTreeMap<String, Count>;
 
-/// A collector that takes everything.
+/// A collector that accepts everything.
 #[derive(Clone)]
 pub(crate) struct Collector {
     url: String,
-    got: Arc<Mutex<(Counts, Instant)>>,
+    received: Arc<Mutex<(Counts, Instant)>>,
 }
 
 impl Collector {
     pub(crate) async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let collector = Self { url, got: Arc::new(Mutex::new((Counts::new(), Instant::now()))) };
-        let app = Router::new().route("/v1/{signal}", post(take)).with_state(collector.clone());
+        let collector = Self { url, received: Arc::new(Mutex::new((Counts::new(), Instant::now()))) };
+        let app = Router::new().route("/v1/{signal}", post(export)).with_state(collector.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Ok(collector)
     }
@@ -49,47 +50,48 @@ impl Collector {
         &self.url
     }
 
-    /// What has come so far, once nothing more comes.
+    /// Waits until nothing has been exported for a while, and returns all counts so far.
     ///
     /// # Errors
-    /// When something still comes after a minute.
-    pub(crate) async fn settled(&self) -> Result<Counts> {
-        let begun = Instant::now();
+    ///
+    /// There are still exports after a minute.
+    pub(crate) async fn final_counts(&self) -> Result<Counts> {
+        let started = Instant::now();
         loop {
-            let (counts, last) = self.got.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let quiet = last.max(begun).elapsed();
+            let (counts, last_export) = self.received.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let quiet = last_export.max(started).elapsed();
             if quiet >= QUIET {
                 return Ok(counts);
             }
-            ensure!(begun.elapsed() < DEADLINE, "telemetry still comes after {DEADLINE:?}");
+            ensure!(started.elapsed() < TIMEOUT, "telemetry is still exported after {TIMEOUT:?}");
             tokio::time::sleep(QUIET - quiet).await;
         }
     }
 }
 
-async fn take(State(collector): State<Collector>, Path(signal): Path<String>, body: Bytes) {
-    let (counts, last) = &mut *collector.got.lock().unwrap_or_else(PoisonError::into_inner);
+async fn export(State(collector): State<Collector>, Path(signal): Path<String>, body: Bytes) {
+    let (counts, last_export) = &mut *collector.received.lock().unwrap_or_else(PoisonError::into_inner);
     let count = counts.entry(signal).or_default();
     count.exports += 1;
     count.bytes += body.len() as u64;
-    *last = Instant::now();
+    *last_export = Instant::now();
 }
 
-/// A collector that accepts connections and never answers.
+/// The URL of a collector that accepts connections and never responds.
 pub(crate) async fn hanging() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move {
-        let mut held = Vec::new();
+        let mut open = Vec::new();
         while let Ok((connection, _)) = listener.accept().await {
-            held.push(connection);
+            open.push(connection);
         }
     });
     Ok(url)
 }
 
-/// The address of a collector that is not there, and what keeps others from it: a socket that nobody listens on.
-pub(crate) fn away() -> Result<(String, TcpSocket)> {
+/// The URL of a collector that is down, and the socket that reserves its port without listening on it.
+pub(crate) fn down() -> Result<(String, TcpSocket)> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 1], 0).into())?;
     Ok((format!("http://{}", socket.local_addr()?), socket))

@@ -1,4 +1,4 @@
-//! A function's process, served by a Lambda Runtime API of its own that takes the times.
+//! A function's process, with a Lambda Runtime API of its own that measures it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -18,48 +18,51 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
-/// Longest wait for anything that a function does.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of every step of the function.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long one invocation took.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Took {
-    /// From the event to its answer: what the caller waits for.
-    pub(crate) answer: Duration,
-    /// From the event to the next question for one: what AWS bills. The flush is in it.
-    pub(crate) whole: Duration,
+pub(crate) struct Timing {
+    /// From the event to the posted response: what the caller waits for.
+    pub(crate) response: Duration,
+    /// From the event until the function asks for the next one: what AWS bills. It includes the flush.
+    pub(crate) total: Duration,
 }
 
-/// A running function. It dies with this.
+/// A running function. Its process ends when this is dropped.
 pub(crate) struct Function {
     _process: Child,
     events: mpsc::UnboundedSender<Bytes>,
-    marks: mpsc::UnboundedReceiver<Mark>,
+    steps: mpsc::UnboundedReceiver<Step>,
     api: AbortHandle,
-    /// From the start of the process to its first question for an event.
+    /// From the start of the process until it asks for its first event.
     pub(crate) init: Duration,
 }
 
-/// What the Runtime API saw.
-enum Mark {
-    Asked(Instant),
-    Given(Instant),
-    Answered(Instant, bool),
+/// A step of an invocation, as the Runtime API sees it.
+enum Step {
+    /// The function asks for an event.
+    Polled(Instant),
+    /// The event is sent to the function.
+    Sent(Instant),
+    /// The function posts its response.
+    Responded { at: Instant, is_success: bool },
 }
 
 struct Api {
     events: Mutex<mpsc::UnboundedReceiver<Bytes>>,
-    marks: mpsc::UnboundedSender<Mark>,
+    steps: mpsc::UnboundedSender<Step>,
 }
 
 impl Function {
-    /// Starts the process with nothing but these variables in its environment, and waits until it asks for an event.
+    /// Starts the process with only these environment variables, and waits until it asks for an event.
     pub(crate) async fn start(binary: &Path, environment: &BTreeMap<String, String>) -> Result<Self> {
-        let ((events, given), (mark, marks)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let ((events, event_receiver), (step_sender, steps)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/{outcome}", post(answer))
-            .with_state(Arc::new(Api { events: Mutex::new(given), marks: mark }));
+            .route("/2018-06-01/runtime/invocation/next", get(next_invocation))
+            .route("/2018-06-01/runtime/invocation/{id}/{outcome}", post(post_response))
+            .with_state(Arc::new(Api { events: Mutex::new(event_receiver), steps: step_sender }));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let api = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
@@ -69,29 +72,30 @@ impl Function {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let started = Instant::now();
         let process = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut function = Self { _process: process, events, marks, api, init: Duration::ZERO };
-        let Mark::Asked(asked) = function.mark().await? else { anyhow::bail!("the function answers unasked") };
-        function.init = asked - started;
+        let mut function = Self { _process: process, events, steps, api, init: Duration::ZERO };
+        let Step::Polled(polled) = function.step().await? else { bail!("the function responds without an event") };
+        function.init = polled - started;
         Ok(function)
     }
 
-    /// Hands the function an event, and waits until it asks for the next.
+    /// Sends the function an event, and waits until it asks for the next one.
     ///
     /// # Errors
-    /// It does not answer, or not with a success.
-    pub(crate) async fn invoke(&mut self, event: &Bytes) -> Result<Took> {
+    ///
+    /// The function does not respond with status 200.
+    pub(crate) async fn invoke(&mut self, event: &Bytes) -> Result<Timing> {
         self.events.send(event.clone())?;
-        let marks = (self.mark().await?, self.mark().await?, self.mark().await?);
-        let (Mark::Given(given), Mark::Answered(answered, well), Mark::Asked(asked)) = marks else {
-            anyhow::bail!("the function asks and answers in no order");
+        let steps = (self.step().await?, self.step().await?, self.step().await?);
+        let (Step::Sent(sent), Step::Responded { at: responded, is_success }, Step::Polled(polled)) = steps else {
+            bail!("the function called the Runtime API in an unexpected order");
         };
-        ensure!(well, "the function has failed");
-        Ok(Took { answer: answered - given, whole: asked - given })
+        ensure!(is_success, "the function did not respond with status 200");
+        Ok(Timing { response: responded - sent, total: polled - sent })
     }
 
-    async fn mark(&mut self) -> Result<Mark> {
-        let mark = tokio::time::timeout(PATIENCE, self.marks.recv()).await;
-        mark.context("the function is silent")?.context("the Runtime API has ended")
+    async fn step(&mut self) -> Result<Step> {
+        let step = tokio::time::timeout(TIMEOUT, self.steps.recv()).await;
+        step.context("the function does not call the Runtime API")?.context("the Runtime API has ended")
     }
 }
 
@@ -101,10 +105,10 @@ impl Drop for Function {
     }
 }
 
-async fn next(State(api): State<Arc<Api>>) -> Response {
-    let _ = api.marks.send(Mark::Asked(Instant::now()));
+async fn next_invocation(State(api): State<Arc<Api>>) -> Response {
+    let _ = api.steps.send(Step::Polled(Instant::now()));
     let Some(event) = api.events.lock().await.recv().await else { return StatusCode::GONE.into_response() };
-    let deadline = SystemTime::now() + PATIENCE;
+    let deadline = SystemTime::now() + TIMEOUT;
     let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let headers = [
         ("lambda-runtime-aws-request-id", "8f507cfc-1f1a-4e8b-9b43-000000000000".to_owned()),
@@ -114,14 +118,14 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
             "arn:aws:lambda:eu-central-1:000000000000:function:inventory".to_owned(),
         ),
     ];
-    let _ = api.marks.send(Mark::Given(Instant::now()));
+    let _ = api.steps.send(Step::Sent(Instant::now()));
     (headers, event).into_response()
 }
 
-async fn answer(State(api): State<Arc<Api>>, request: Request) -> StatusCode {
-    let answered = Instant::now();
+async fn post_response(State(api): State<Arc<Api>>, request: Request) -> StatusCode {
+    let at = Instant::now();
     let body = to_bytes(request.into_body(), usize::MAX).await.unwrap_or_default();
-    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let _ = api.marks.send(Mark::Answered(answered, answer["statusCode"] == 200));
+    let response: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let _ = api.steps.send(Step::Responded { at, is_success: response["statusCode"] == 200 });
     StatusCode::ACCEPTED
 }

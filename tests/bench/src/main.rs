@@ -1,8 +1,9 @@
-//! What telemetry costs, measured in one run with it and without it, as markdown: `make bench-telemetry`.
+//! Measures the cost of telemetry, with and without it in one run, and prints markdown tables: `make bench-telemetry`.
 //!
-//! Nothing here passes or fails by a time: the goals are told beside the figures.
+//! The measured times never fail a run. They are printed next to the goals.
 
 mod collector;
+mod fixture;
 mod function;
 mod invocations;
 mod orders;
@@ -16,15 +17,15 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How shells report a program that Ctrl-C ended.
+/// The exit code that shells report for a program that was ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// What telemetry costs: start, invocations, what is sent of an order, size of the binaries.
+/// Measures what telemetry costs: cold starts, invocations, exported bytes per order, binary sizes.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(flatten)]
-    extent: invocations::Extent,
-    /// Orders whose telemetry is counted, in the whole local stack; 0 leaves it out
+    plan: invocations::Plan,
+    /// Orders whose exported telemetry is counted, placed in the complete local stack; 0 skips this part
     #[arg(long, default_value_t = 100)]
     orders: u32,
 }
@@ -33,7 +34,7 @@ struct Arguments {
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // Whoever is dropped takes its processes along.
+    // The branch that is dropped ends the processes that it has started.
     tokio::select! {
         done = run(&arguments) => done.map(|()| ExitCode::SUCCESS),
         _ = interrupt.recv() => Ok(ExitCode::from(INTERRUPTED)),
@@ -44,14 +45,14 @@ async fn main() -> Result<ExitCode> {
 async fn run(arguments: &Arguments) -> Result<()> {
     let binaries = binaries()?;
     report::machine().await;
-    report::invocations(&invocations::measure(&binaries, arguments.extent).await?);
+    report::invocations(&invocations::measure(&binaries, arguments.plan).await?);
     if arguments.orders > 0 {
         report::orders(&orders::measure(arguments.orders).await?, arguments.orders);
     }
     report::sizes(&binaries)
 }
 
-/// Where this program is, and the functions beside it.
+/// The folder of this program and of the functions' binaries.
 fn binaries() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     program.parent().map(Path::to_owned).context("this program has no folder")

@@ -1,4 +1,4 @@
-//! What the functions send of an order, counted at the collector while the whole local stack runs.
+//! Counts the telemetry that all functions export per order, at the collector of a complete local stack.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use serde_json::json;
 
 use crate::collector::{Collector, Counts};
 
-/// Orders before those that are counted.
+/// Orders that are placed before the counted ones.
 const WARM_UP: u32 = 10;
 
-/// How long one request may take: longer than the gateway's own deadline.
-const REQUEST: Duration = Duration::from_secs(40);
+/// Timeout of one request, longer than the gateway's own deadline.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Places orders, one after the other, and counts all that came because of them, from every function.
+/// Places orders, one after the other, and counts what every function exports because of them.
 pub(crate) async fn measure(orders: u32) -> Result<Counts> {
     let collector = Collector::start().await?;
     let mut config = Config::free_ports(root().join(format!(".local/bench-{}", std::process::id())))?;
@@ -32,17 +32,17 @@ pub(crate) async fn measure(orders: u32) -> Result<Counts> {
 }
 
 async fn count(stack: &Stack, collector: &Collector, orders: u32) -> Result<Counts> {
-    let shop = Shop::new(stack)?;
-    shop.fill(2 * (WARM_UP + orders)).await?;
+    let client = Client::new(stack)?;
+    client.stock(2 * (WARM_UP + orders)).await?;
     eprintln!("placing {WARM_UP} orders and then {orders}");
     for _ in 0..WARM_UP {
-        shop.order().await?;
+        client.order().await?;
     }
-    let before = collector.settled().await?;
+    let before = collector.final_counts().await?;
     for _ in 0..orders {
-        shop.order().await?;
+        client.order().await?;
     }
-    let mut counts = collector.settled().await?;
+    let mut counts = collector.final_counts().await?;
     for (signal, count) in &mut counts {
         let before = before.get(signal).copied().unwrap_or_default();
         count.exports -= before.exports;
@@ -51,36 +51,37 @@ async fn count(stack: &Stack, collector: &Collector, orders: u32) -> Result<Coun
     Ok(counts)
 }
 
-/// The gateway, and a token for it.
-struct Shop {
+/// A client of the gateway, with a bearer token.
+struct Client {
     http: reqwest::Client,
     api_url: String,
     token: String,
 }
 
-impl Shop {
+impl Client {
     fn new(stack: &Stack) -> Result<Self> {
         let scope = "orders:write orders:read inventory:write".to_owned();
         let token = Signer::local()?.token(&Grant { scope, ..Grant::to(demo::USER) })?;
-        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST).build()?;
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
         Ok(Self { http, api_url: stack.endpoints().api_url.clone(), token })
     }
 
-    /// Puts so many pieces of the demo's product into stock.
-    async fn fill(&self, available: u32) -> Result<()> {
+    /// Sets the number of available units of the demo's product.
+    async fn stock(&self, available: u32) -> Result<()> {
         let product =
             json!({"name": "Mechanical keyboard", "unit_price": 99.995, "currency": "USD", "available": available});
         let request = self.http.put(format!("{}/api/inventory/PROD-123", self.api_url)).json(&product);
-        request.bearer_auth(&self.token).send().await?.error_for_status().context("filling the stock")?;
+        request.bearer_auth(&self.token).send().await?.error_for_status().context("cannot set the stock")?;
         Ok(())
     }
 
+    /// Places the demo's order.
     async fn order(&self) -> Result<()> {
         let request = self.http.post(format!("{}/api/orders", self.api_url)).body(demo::ORDER);
         let request = request.header("content-type", "application/json").bearer_auth(&self.token);
         let response = request.send().await?;
         let status = response.status();
-        ensure!(status == 201, "an order was answered with {status}: {}", response.text().await?);
+        ensure!(status == 201, "the order got status {status}: {}", response.text().await?);
         Ok(())
     }
 }

@@ -1,14 +1,14 @@
-//! How large binaries are, without their symbols: `cargo lambda build` removes those too.
+//! The sizes of binaries without symbols, which `cargo lambda build` removes too.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// What a function without telemetry and the same with it are called: examples of the telemetry crate.
+/// A minimal function without and with telemetry: the examples of the telemetry crate.
 pub(crate) const EXAMPLES: [&str; 2] = ["bare", "traced"];
 
-/// The functions.
+/// The functions of the system.
 pub(crate) const FUNCTIONS: [&str; 8] = [
     "gateway",
     "order",
@@ -20,11 +20,11 @@ pub(crate) const FUNCTIONS: [&str; 8] = [
     "notification-delivery",
 ];
 
-/// A binary's size in bytes.
+/// The size of a stripped binary, in bytes.
 pub(crate) fn stripped(binary: &Path) -> Result<u64> {
-    let small = tempfile::NamedTempFile::new()?;
+    let output = tempfile::NamedTempFile::new()?;
     let mut strip = Command::new("strip");
-    let done = strip.arg("-o").arg(small.path()).arg(binary).status().context("cannot run strip (binutils)")?;
-    ensure!(done.success(), "strip {}: {done}", binary.display());
-    Ok(std::fs::metadata(small.path())?.len())
+    let status = strip.arg("-o").arg(output.path()).arg(binary).status().context("cannot run strip (binutils)")?;
+    ensure!(status.success(), "strip {} failed: {status}", binary.display());
+    Ok(std::fs::metadata(output.path())?.len())
 }

@@ -1,0 +1,86 @@
+//! What all measured processes share: an emulated DynamoDB with a product, collectors, and the environment variables.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, anyhow};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use axum::body::Bytes;
+use local_sam_template::Template;
+use local_stack::{catalogue, root};
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::collector::{self, Collector};
+use crate::invocations::FUNCTION;
+
+const REGION: &str = "eu-central-1";
+
+/// Shared by all variants.
+pub(crate) struct Fixture {
+    /// The environment variables of every variant.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The event of every invocation.
+    pub(crate) event: Bytes,
+    pub(crate) collector: Collector,
+    /// The URL of a collector that never responds.
+    pub(crate) hanging: String,
+    /// The URL of a collector that is down, and the socket that reserves its port.
+    pub(crate) down: (String, TcpSocket),
+}
+
+impl Fixture {
+    pub(crate) async fn start() -> Result<Self> {
+        let database =
+            dynoxide::Database::memory().map_err(|error| anyhow!("cannot create the emulated DynamoDB: {error}"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let aws_endpoint = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let sdk_config = sdk_config(&aws_endpoint);
+        let tables = Template::load(root().join("template.yaml"))?.provision_tables(&sdk_config).await?.tables;
+        let table = tables.get("InventoryTable").context("template.yaml has no InventoryTable")?;
+        catalogue::seed(&aws_sdk_dynamodb::Client::new(&sdk_config), &table.name).await?;
+
+        let mut environment = template_settings()?;
+        let variables = [
+            ("INVENTORY_TABLE", table.name.as_str()),
+            ("OTEL_SERVICE_NAME", FUNCTION),
+            ("OTEL_TRACES_SAMPLER", "always_on"),
+            ("AWS_ENDPOINT_URL", &aws_endpoint),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_LAMBDA_FUNCTION_NAME", FUNCTION),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/inventory"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/22/[1]0123456789abcdef0123456789abcdef"),
+        ];
+        environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(Self {
+            environment,
+            event: std::fs::read(root().join("events/inventory.json"))?.into(),
+            collector: Collector::start().await?,
+            hanging: collector::hanging().await?,
+            down: collector::down()?,
+        })
+    }
+}
+
+/// The telemetry settings that template.yaml gives every function.
+fn template_settings() -> Result<BTreeMap<String, String>> {
+    let template = local_sam_template::read_yaml(&root().join("template.yaml"))?;
+    let variables = template["Globals"]["Function"]["Environment"]["Variables"].as_object();
+    let variables = variables.context("template.yaml has no environment variables for all functions")?.iter();
+    let literals = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let settings = literals.filter(|(name, _)| name.starts_with("OTEL_"));
+    Ok(settings.map(|(name, value)| (name.clone(), value.to_owned())).collect())
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+        .build()
+}
