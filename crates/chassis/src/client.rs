@@ -77,7 +77,7 @@ impl Service {
     /// The service at a base URL, reached by a transport of the caller's choice.
     pub fn over(name: &'static str, base: Url, transport: Transport) -> Self {
         let (base, timeout, headers) = (Arc::new(base), TIMEOUT, HeaderMap::new());
-        Self { name, base, timeout, headers, transport, peer: Peer::Ours, retries: false, circuit: None }
+        Self { name, base, timeout, headers, transport, peer: Peer::Internal, retries: false, circuit: None }
     }
 
     /// The same service, called within another time, with all that belongs to a call.

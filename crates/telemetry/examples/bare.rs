@@ -1,4 +1,4 @@
-//! A function without telemetry: `traced.rs` is the same with it.
+//! A function without telemetry, to compare with `traced.rs`.
 
 use axum::Router;
 use axum::routing::get;

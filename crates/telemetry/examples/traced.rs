@@ -1,6 +1,7 @@
-//! A function with everything that this crate has for HTTP. What it takes beside `bare.rs` is the set-up, the layer and `run`.
+//! A complete HTTP function with telemetry. The difference to `bare.rs` is the set-up, the layer and `run`.
 //!
-//! `cargo lambda watch` and `cargo lambda invoke` run it; spans, metrics and log records go to `OTEL_EXPORTER_OTLP_ENDPOINT`.
+//! Run it with `cargo lambda watch` and `cargo lambda invoke`. It exports to the collector at
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`.
 
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -14,6 +15,6 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn greet() -> &'static str {
-    tracing::info!("this line has the trace's id and the span's");
+    tracing::info!("this line has the ids of the trace and the span");
     "hello"
 }

@@ -1,4 +1,4 @@
-//! What the AWS SDK's calls leave: interceptors for its clients.
+//! Interceptors that trace and measure the calls of AWS SDK clients.
 //!
 //! ```
 //! use telemetry::aws_sdk::{TraceDynamoDb, TraceSqs};
@@ -10,12 +10,11 @@
 //! }
 //! ```
 //!
-//! A call is one span and one measurement, its retries included: those are the SDK's own affair, and what failed and was
-//! retried is no error.
+//! One call is one span and one measurement, with all retries of the SDK inside it. A call that succeeds after a retry
+//! is not an error.
 
 mod call;
 mod dynamodb;
-mod input;
 mod sqs;
 
 pub use dynamodb::TraceDynamoDb;

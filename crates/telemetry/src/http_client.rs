@@ -8,7 +8,7 @@
 //!     request: http::Request<()>,
 //!     transport: impl AsyncFnOnce(http::Request<()>) -> Result<http::Response<Vec<u8>>, E>,
 //! ) -> Result<http::Response<Vec<u8>>, E> {
-//!     http_client::send(request, "/orders/{id}", 0, Peer::Ours, transport).await
+//!     http_client::send(request, "/orders/{id}", 0, Peer::Internal, transport).await
 //! }
 //! ```
 //!
@@ -21,23 +21,25 @@ use opentelemetry::KeyValue;
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{ErrorType, metrics, propagation, record_error, scrub};
+use crate::{ErrorType, metrics, propagation, record_error, redact};
 
-/// Whose a server is: how much of the context it is given.
+/// Who runs a server, which decides how much of the trace context it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// Ours: the whole context.
-    Ours,
-    /// Somebody else's: `traceparent` and no more. Its ids are random and say nothing, and they are what a support case needs.
-    /// What is in `baggage` and `tracestate` is ours, and meant for nobody else ([W3C]).
+    /// A part of this system: it is sent the complete context.
+    Internal,
+    /// Someone else: it is sent only `traceparent`, whose ids are random, reveal nothing and help in a support case.
+    /// `baggage` and `tracestate` may hold internal data, which must not leave the system ([W3C]).
     ///
     /// [W3C]: https://www.w3.org/TR/baggage/#privacy-considerations
     ThirdParty,
 }
 
-/// Sends a request by `transport`, and records it as a span and in `http.client.request.duration`. `template` is the path with
-/// its variables as names (`/orders/{id}`), which names the span; none where the URL is somebody's setting. `resend_count` is how often the request was sent before. The
-/// span's context goes along in the headers, as far as the peer may have it.
+/// Sends a request with `transport`, and records it as a span and in `http.client.request.duration`. The span's context
+/// is added to the headers, as much of it as the peer may see.
+///
+/// `template` is the path with names in place of ids (`/orders/{id}`) and is part of the span's name; pass `None` if
+/// the URL comes from a setting. `resend_count` is how many times the same request was sent before.
 pub async fn send<B, R, E: ErrorType>(
     mut request: Request<B>,
     template: impl Into<Option<&'static str>>,
@@ -53,19 +55,17 @@ pub async fn send<B, R, E: ErrorType>(
         "request",
         otel.name = template.map_or_else(|| method.clone(), |template| format!("{method} {template}")),
         otel.kind = "client",
-        otel.status_code = Empty,
-        error.type = Empty,
         http.request.method = method,
         http.request.resend_count = (resend_count > 0).then_some(i64::from(resend_count)),
         http.response.status_code = Empty,
         network.protocol.version = Empty,
         server.address = host,
         server.port = i64::from(port),
-        url.full = scrub::url(request.uri()),
+        url.full = redact::url(request.uri()),
         url.template = template,
     );
     match peer {
-        Peer::Ours => propagation::inject_into_headers(&span.context(), request.headers_mut()),
+        Peer::Internal => propagation::inject_into_headers(&span.context(), request.headers_mut()),
         Peer::ThirdParty => {
             let traceparent = propagation::inject(&span).remove("traceparent");
             if let Some(Ok(value)) = traceparent.map(HeaderValue::try_from) {
@@ -98,11 +98,11 @@ pub async fn send<B, R, E: ErrorType>(
         record_error(&span, &error_type);
         attributes.push(KeyValue::new("error.type", error_type));
     }
-    metrics::http_client_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
+    metrics::HTTP_CLIENT_REQUEST_DURATION.record(started.elapsed().as_secs_f64(), &attributes);
     result
 }
 
-/// The port of a URL, be it said or the scheme's own.
+/// The port of a URL, or else the default port of its scheme.
 pub(crate) fn port(uri: &Uri) -> u16 {
     let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     uri.port_u16().unwrap_or(default)

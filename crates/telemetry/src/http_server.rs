@@ -1,7 +1,8 @@
-//! The SERVER span of an HTTP request, by the [HTTP conventions] and, for what Lambda adds, the FaaS conventions.
+//! The SERVER span of an HTTP request, by the [HTTP conventions] and, for the attributes of Lambda, the FaaS
+//! conventions.
 //!
-//! Left out of what they recommend is what says who the caller is, or may hold anything: `client.address`,
-//! `user_agent.original`, `url.query`.
+//! Some recommended attributes are deliberately missing, because they identify the caller or may contain anything:
+//! `client.address`, `user_agent.original`, `url.query`.
 //!
 //! ```
 //! use axum::{Router, middleware, routing::get};
@@ -27,39 +28,29 @@ use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use tracing::{Instrument as _, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::arn::Function;
-use crate::{invocation, metrics, propagation, record_error, scrub};
+use crate::{Trigger, invocation, metrics, propagation, record_error, redact};
 
-/// Middleware for [`axum::middleware::from_fn`]: records the request as a span, in `http.server.request.duration` and in
-/// `http.server.response.body.size`. The parent is the caller's span, found in the headers. Add it last, outside of all that
-/// may answer instead of a handler.
+/// Middleware for [`axum::middleware::from_fn`] that records each request as a span, in `http.server.request.duration`
+/// and in `http.server.response.body.size`. The parent is the caller's span, which the headers name. Add it as the
+/// last, outermost layer, so that responses of other layers are recorded too.
 pub async fn trace(request: Request, next: Next) -> Response {
     let (method, scheme) = (known_method(request.method()), scheme(request.headers()));
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let invocation = request.lambda_context_ref();
-    let function = invocation.map(Function::of).unwrap_or_default();
     let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let span = info_span!(
         "request",
         otel.name = route.as_ref().map_or_else(|| method.to_owned(), |route| format!("{method} {route}")),
         otel.kind = "server",
-        otel.status_code = Empty,
-        error.type = Empty,
         http.request.method = method,
         http.route = route,
         http.response.status_code = Empty,
         server.address = host.as_ref().map(Authority::host),
         server.port = host.as_ref().and_then(Authority::port_u16).map(i64::from),
-        url.path = scrub::path(request.uri().path()),
+        url.path = redact::path(request.uri().path()),
         url.scheme = scheme,
-        faas.trigger = "http",
-        faas.invocation_id = invocation.map(|invocation| invocation.request_id.as_str()),
-        faas.coldstart = invocation::is_cold_start(),
-        aws.lambda.invoked_arn = function.invoked_arn,
-        cloud.account.id = function.account_id,
-        cloud.resource_id = function.resource_id,
     );
-    // Fails only where no tracer is set up, and then there is nothing to be the child of.
+    invocation::record_faas_attributes(&span, Trigger::Http, request.lambda_context_ref());
+    // Fails only if no tracer is set up; then no span is exported.
     let _ = span.set_parent(caller(&request));
 
     let started = Instant::now();
@@ -76,14 +67,14 @@ pub async fn trace(request: Request, next: Next) -> Response {
         record_error(&span, status.as_str());
         attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
     }
-    metrics::http_server_request_duration().record(started.elapsed().as_secs_f64(), &attributes);
+    metrics::HTTP_SERVER_REQUEST_DURATION.record(started.elapsed().as_secs_f64(), &attributes);
     if let Some(size) = response.body().size_hint().exact() {
-        metrics::http_server_response_body_size().record(size, &attributes);
+        metrics::HTTP_SERVER_RESPONSE_BODY_SIZE.record(size as f64, &attributes);
     }
     response
 }
 
-/// The caller's span: the one that the request's headers name, or the one that Lambda itself made.
+/// The context of the caller: from the request's headers, or else from Lambda's own X-Ray header.
 fn caller(request: &Request) -> Context {
     let caller = propagation::extract_from_headers(request.headers());
     match request.lambda_context_ref() {
@@ -92,21 +83,21 @@ fn caller(request: &Request) -> Context {
     }
 }
 
-/// Records a request's id in its span: `http.request.header.x-request-id`. One that may be something else, such as a card's number,
-/// is recorded as `REDACTED`.
+/// Records the request id in the current span, as `http.request.header.x-request-id`. A value that does not look like
+/// an id, such as a card number, is recorded as `REDACTED`.
 pub fn record_request_id(id: &str) {
-    let id = Value::Array(Array::String(vec![StringValue::from(scrub::path(id))]));
+    let id = Value::Array(Array::String(vec![StringValue::from(redact::path(id))]));
     tracing::Span::current().set_attribute("http.request.header.x-request-id", id);
 }
 
-/// How the caller reached API Gateway or the function URL, which say so in `x-forwarded-proto`; the local emulator says nothing
-/// and speaks plain HTTP.
+/// The scheme that the caller used. API Gateway and function URLs pass it on in `x-forwarded-proto`. The local emulator
+/// does not set that header, and speaks plain HTTP.
 fn scheme(headers: &http::HeaderMap) -> &'static str {
     let forwarded = headers.get("x-forwarded-proto");
     if forwarded.is_some_and(|scheme| scheme == "https") { "https" } else { "http" }
 }
 
-/// The method, or `_OTHER`: a caller must not be able to make up names of spans.
+/// The method, or `_OTHER` if it is unknown, so that callers cannot invent span names.
 fn known_method(method: &http::Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
     known.into_iter().find(|known| method == known).unwrap_or("_OTHER")

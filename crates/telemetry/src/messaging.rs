@@ -1,13 +1,14 @@
-//! PRODUCER and CONSUMER spans, by the [messaging conventions], and what is measured beside them.
+//! PRODUCER and CONSUMER spans for messages, and their metrics, by the [messaging conventions].
 //!
-//! A consumer's span **links** the producer's: it has the invocation for its parent, because a batch has many producers.
+//! A CONSUMER span **links** the PRODUCER span that sent its message. Its parent is the invocation, because the
+//! messages of one batch come from many producers.
 //!
 //! ```
 //! use telemetry::ErrorType;
 //! use telemetry::messaging::{self, System};
 //! use telemetry::propagation::Carrier;
 //!
-//! /// Sends a record of Kafka; its headers carry the span's context.
+//! /// Sends a Kafka record with the span's context in its headers.
 //! async fn send<E: ErrorType>(write: impl AsyncFnOnce(Carrier) -> Result<i64, E>) -> Result<(), E> {
 //!     let sent = messaging::send(System::Kafka, "orders", async |headers| {
 //!         let offset = write(headers).await?;
@@ -17,13 +18,18 @@
 //!     sent.await
 //! }
 //!
-//! /// Handles a record that came with headers.
-//! async fn handle<E: ErrorType>(headers: &Carrier, work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+//! /// Processes a record that came with headers.
+//! async fn process<E: ErrorType>(headers: &Carrier, work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
 //!     messaging::process(System::Kafka, "orders", telemetry::propagation::extract(headers), work).await
 //! }
 //! ```
 //!
-//! What sends to SQS is [`crate::aws_sdk::TraceSqs`].
+//! Messages to SQS are recorded by an interceptor of the client, [`crate::aws_sdk::TraceSqs`].
+//!
+//! # Fields of the spans
+//!
+//! To the current span, the code that sends or processes a message may record `messaging.message.id`,
+//! `messaging.kafka.message.key`, `messaging.kafka.offset` and `messaging.destination.partition.id` (as text).
 //!
 //! [messaging conventions]: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 
@@ -31,18 +37,19 @@ mod process;
 mod send;
 
 use opentelemetry::KeyValue;
+use tracing::{Span, field::Empty, info_span};
 
 pub use process::{process, sqs_context};
-pub use send::{send, send_stored};
-pub(crate) use send::{send_span, sent};
+pub(crate) use send::record_send;
+pub use send::{send, send_from_outbox};
 
-/// The header of X-Ray's form of a context, which SQS has as the system attribute `AWSTraceHeader`.
+/// The header of a context in X-Ray's form. SQS has it as the system attribute `AWSTraceHeader`.
 pub(crate) const XRAY_HEADER: &str = "x-amzn-trace-id";
 
 /// `messaging.system`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
-    /// Apache Kafka, MSK among it.
+    /// Apache Kafka, including Amazon MSK.
     Kafka,
     /// Amazon SQS.
     AwsSqs,
@@ -57,11 +64,52 @@ impl System {
     }
 }
 
-/// The attributes of every messaging metric. A topic's or queue's name is one of few.
-pub(crate) fn attributes(system: System, destination: &str, operation: &'static str) -> Vec<KeyValue> {
+/// `messaging.operation.name`, which is also `messaging.operation.type` here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Send,
+    Process,
+}
+
+impl Operation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Process => "process",
+        }
+    }
+
+    fn span_kind(self) -> &'static str {
+        match self {
+            Self::Send => "producer",
+            Self::Process => "consumer",
+        }
+    }
+}
+
+/// The span of an operation on one message, a child of the current span. Its name is `{operation} {destination}`.
+pub(crate) fn span(operation: Operation, system: System, destination: &str) -> Span {
+    let name = operation.as_str();
+    info_span!(
+        "message",
+        otel.name = format!("{name} {destination}"),
+        otel.kind = operation.span_kind(),
+        messaging.system = system.as_str(),
+        messaging.operation.name = name,
+        messaging.operation.type = name,
+        messaging.destination.name = destination,
+        messaging.destination.partition.id = Empty,
+        messaging.kafka.message.key = Empty,
+        messaging.kafka.offset = Empty,
+        messaging.message.id = Empty,
+    )
+}
+
+/// The attributes of every messaging metric. There are only few destinations: the names of topics and queues.
+pub(crate) fn metric_attributes(operation: Operation, system: System, destination: &str) -> Vec<KeyValue> {
     vec![
         KeyValue::new("messaging.system", system.as_str()),
         KeyValue::new("messaging.destination.name", destination.to_owned()),
-        KeyValue::new("messaging.operation.name", operation),
+        KeyValue::new("messaging.operation.name", operation.as_str()),
     ]
 }

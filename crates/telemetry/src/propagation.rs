@@ -1,16 +1,17 @@
-//! Contexts under way (headers of HTTP, Kafka and SQS) and at rest (an outbox row), in the W3C form: `traceparent`,
-//! `tracestate`, `baggage`; and X-Ray's, where `OTEL_PROPAGATORS` names it.
+//! Trace contexts as text: in the headers of HTTP requests, Kafka records and SQS messages, and in the rows of an
+//! outbox.
 //!
-//! A context travels whether its trace is sampled or not: `traceparent` says which, in its last digits.
+//! The form is W3C's (`traceparent`, `tracestate`, `baggage`) and, if `OTEL_PROPAGATORS` names it, X-Ray's. A context
+//! is propagated whether its trace is sampled or not: the flags at the end of `traceparent` say which.
 //!
 //! ```
 //! use opentelemetry::trace::TraceContextExt as _;
 //! use telemetry::propagation;
 //!
-//! // What is stored beside an event, to be the parent of what happens to it later.
+//! // Stored with an event, to become the parent of the span that sends the event later.
 //! let carrier = propagation::inject(&tracing::info_span!("order.confirm"));
 //! let context = propagation::extract(&carrier);
-//! assert!(!context.span().span_context().is_valid(), "nothing is set up, and there is nothing to carry");
+//! assert!(!context.span().span_context().is_valid(), "no tracer is set up here, so there is no context to carry");
 //! ```
 
 use std::collections::HashMap;
@@ -21,10 +22,10 @@ use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// A context as text: `traceparent` and, where there is any, `tracestate` and `baggage`.
+/// A context as text: `traceparent` and, if they are not empty, `tracestate` and `baggage`.
 pub type Carrier = HashMap<String, String>;
 
-/// The context of a span, to be sent or stored. Empty fields are left out.
+/// The context of a span, to be sent or stored, without empty fields.
 pub fn inject(span: &tracing::Span) -> Carrier {
     let mut carrier = Carrier::new();
     let context = span.context();
@@ -33,26 +34,26 @@ pub fn inject(span: &tracing::Span) -> Carrier {
     carrier
 }
 
-/// The context that a carrier holds; an empty one where it holds none or none that is valid.
+/// The context in a carrier, or an empty context if the carrier has no valid one.
 pub fn extract(carrier: &dyn Extractor) -> Context {
-    // Not `extract`, which would give the current span where the carrier names none.
+    // Not `extract`, which falls back to the current span.
     let empty = Context::new();
     opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract_with_context(&empty, carrier))
 }
 
-/// The span that a carrier names, where it names one.
+/// The span that a carrier names, if it names one.
 pub fn extract_span(carrier: &Carrier) -> Option<SpanContext> {
     let span = extract(carrier).span().span_context().clone();
     span.is_valid().then_some(span)
 }
 
-/// The current trace's id in hex; none outside of a trace.
+/// The id of the current trace in hexadecimal, or `None` outside of a trace.
 pub fn current_trace_id() -> Option<String> {
     let trace_id = tracing::Span::current().context().span().span_context().trace_id();
     (trace_id != opentelemetry::TraceId::INVALID).then(|| trace_id.to_string())
 }
 
-/// The headers of a Kafka record that are text. Lambda gives a header's bytes as signed numbers.
+/// The headers of a Kafka record that are text. Lambda delivers the bytes of a header as signed numbers.
 pub fn kafka_headers(headers: &[HashMap<String, Vec<i8>>]) -> Carrier {
     let headers = headers.iter().flatten();
     let texts = headers.map(|(name, value)| {
@@ -68,7 +69,7 @@ pub fn sqs_attributes(message: &SqsMessage) -> Carrier {
     attributes.filter_map(|(name, attribute)| Some((name.clone(), attribute.string_value.clone()?))).collect()
 }
 
-/// The context that Lambda's own X-Ray header names, where `OTEL_PROPAGATORS` names X-Ray; an empty one elsewhere.
+/// The context in Lambda's X-Ray header, or an empty context if `OTEL_PROPAGATORS` does not name X-Ray.
 pub(crate) fn extract_from_lambda(context: &lambda_runtime::Context) -> Context {
     let header = context.xray_trace_id.clone();
     extract(&header.map(|header| (crate::messaging::XRAY_HEADER.to_owned(), header)).into_iter().collect::<Carrier>())
@@ -114,7 +115,7 @@ mod tests {
     const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
-    fn kafka_headers_are_signed_bytes_and_may_be_anything() {
+    fn kafka_headers_are_decoded_from_signed_bytes_and_binary_ones_are_skipped() {
         let signed = |text: &[u8]| text.iter().map(|byte| byte.cast_signed()).collect();
         let header = |name: &str, value: &[u8]| HashMap::from([(name.to_owned(), signed(value))]);
         let headers = [header("TraceParent", TRACEPARENT.as_bytes()), header("binary", &[0xff, 0xfe]), HashMap::new()];
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carrier_names_a_span_or_none() {
+    fn invalid_traceparent_names_no_span() {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
         let carrier = |value: &str| Carrier::from([("traceparent".to_owned(), value.to_owned())]);
         let span = extract_span(&carrier(TRACEPARENT)).unwrap();

@@ -1,6 +1,8 @@
-//! URLs as they may be recorded. Callers choose what is in them: somebody will put a card's number or an e-mail address there.
+//! Redaction of URLs. Callers choose what is in a URL, so sooner or later one contains a card number or an email
+//! address.
 //!
-//! The [URL conventions] let instrumentation scrub what it knows to be sensitive, and `REDACTED` is their word for it.
+//! The [URL conventions] let instrumentation scrub what it knows to be sensitive, and name `REDACTED` as the
+//! replacement.
 //!
 //! [URL conventions]: https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/
 
@@ -8,18 +10,18 @@ use http::Uri;
 
 const REDACTED: &str = "REDACTED";
 
-/// The longest segment of a path that is recorded: an id's greatest length, and less than any signed token's.
+/// The longest path segment that is recorded: as long as an id may be, and shorter than any signed token.
 const MAX_SEGMENT: usize = 64;
 
-/// From so many digits in a row on it may be a card's number. A UUID has at most 12.
-const CARD: usize = 13;
+/// A card number has at least this many digits in a row; a UUID has at most 12.
+const CARD_DIGITS: usize = 13;
 
-/// A path whose segments are ids, or else `REDACTED`.
+/// The path, with every segment that does not look like an id replaced by `REDACTED`.
 pub(crate) fn path(path: &str) -> String {
     path.split('/').map(|segment| if is_plain(segment) { segment } else { REDACTED }).collect::<Vec<_>>().join("/")
 }
 
-/// A whole URL, its path as [`path`] has it, its query without its values, and without credentials.
+/// The URL with its path redacted as by [`path`], without credentials, and without the values of its query.
 pub(crate) fn url(uri: &Uri) -> String {
     let (scheme, host) = (uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default());
     let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
@@ -33,7 +35,7 @@ pub(crate) fn url(uri: &Uri) -> String {
 fn is_plain(segment: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-{}".contains(&byte);
     let digits = segment.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
-    segment.len() <= MAX_SEGMENT && segment.bytes().all(allowed) && digits.is_none_or(|digits| digits < CARD)
+    segment.len() <= MAX_SEGMENT && segment.bytes().all(allowed) && digits.is_none_or(|digits| digits < CARD_DIGITS)
 }
 
 #[cfg(test)]
@@ -41,18 +43,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_kept_and_nothing_else() {
+    fn path_segments_other_than_ids_are_redacted() {
         for kept in ["/api/orders/019ab2a4-6a00-7c3e-8f21-123456789012", "/api/inventory/PROD-123", "/", "/.rt/next"] {
             assert_eq!(path(kept), kept);
         }
         let token = format!("/api/{}", "x".repeat(65));
-        for scrubbed in ["/api/jane%40shop.example", "/api/4242424242424242", "/api/PROD-4242424242424242", &token] {
-            assert_eq!(path(scrubbed), "/api/REDACTED", "{scrubbed}");
+        for redacted in ["/api/jane%40shop.example", "/api/4242424242424242", "/api/PROD-4242424242424242", &token] {
+            assert_eq!(path(redacted), "/api/REDACTED", "{redacted}");
         }
     }
 
     #[test]
-    fn a_url_keeps_the_names_of_its_query_and_no_credentials() {
+    fn url_keeps_query_names_and_loses_query_values_and_credentials() {
         let uri = "http://user:secret@order.test:8080/orders?user_id=USER-001&cursor=abc&x".parse().unwrap();
         assert_eq!(url(&uri), "http://order.test:8080/orders?user_id=REDACTED&cursor=REDACTED&x=REDACTED");
     }

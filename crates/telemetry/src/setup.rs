@@ -1,13 +1,14 @@
-//! The three providers, and how they are flushed.
+//! Setting up the three signals from the environment.
 
-mod awake;
-mod client;
+mod counting_exporter;
+mod drop_log;
+mod export_client;
 mod flush;
-mod logs;
-mod losses;
 mod propagators;
 mod providers;
 mod sampler;
+mod subscriber;
+mod timeout;
 
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::setup::flush::Flusher;
 use crate::setup::propagators::Propagators;
 use crate::setup::providers::Providers;
 
-/// What a function decides about its telemetry. Everything else is the environment's to say, by the [variables].
+/// What a function's code decides about its telemetry. Everything else is set by [environment variables].
 ///
 /// ```no_run
 /// # fn example() -> anyhow::Result<telemetry::Telemetry> {
@@ -27,19 +28,19 @@ use crate::setup::providers::Providers;
 /// # }
 /// ```
 ///
-/// [variables]: crate#variables
+/// [environment variables]: crate#environment-variables
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Config {
-    /// Routes whose requests are always sampled, with all that is below them (`/orders` is `/orders/{id}` too), even where the
-    /// caller's span is not: an order whose trace is missing is worth more than the caller's wish. The sampler knows a request
-    /// by the `http.route` of its SERVER span, which is there when the span begins.
+    /// Routes whose requests are always sampled, with all spans below them. `/orders` includes `/orders/{id}`. This
+    /// overrides even a caller that does not sample: the trace of an order must not be missing. The sampler recognises
+    /// a request by the attribute `http.route` that its SERVER span has when it starts.
     pub critical_routes: &'static [&'static str],
 }
 
-/// What this process records, and the thread that sends it.
+/// The telemetry of this process, and the thread that flushes it.
 pub struct Telemetry {
     pub(crate) flusher: Flusher,
-    /// When the set-up began. The start of the process is not ours to know.
+    /// When the set-up began. The start of the process itself is unknown here.
     pub(crate) started: Instant,
 }
 
@@ -47,34 +48,34 @@ pub struct Telemetry {
 ///
 /// # Errors
 ///
-/// Wrong settings; a collector that is away is none.
+/// An environment variable has an invalid value. A collector that cannot be reached is not an error.
 pub fn init() -> anyhow::Result<Telemetry> {
     Config::default().init()
 }
 
 impl Config {
-    /// Sets up traces, metrics and logs for this process, once.
+    /// Sets up traces, metrics and logs for this process. Call it once.
     ///
     /// # Errors
     ///
-    /// Wrong settings; a collector that is away is none.
+    /// An environment variable has an invalid value. A collector that cannot be reached is not an error.
     pub fn init(self) -> anyhow::Result<Telemetry> {
         let started = Instant::now();
         let Propagators { composite, xray } = Propagators::from_env()?;
         opentelemetry::global::set_text_map_propagator(composite);
-        let directives = logs::directives();
+        let directives = subscriber::directives();
         if is_disabled() {
-            logs::subscriber(NoopTracer::new(), None, &directives, std::io::stdout).try_init()?;
-            return Ok(Telemetry { flusher: Flusher::idle(), started });
+            subscriber::new(NoopTracer::new(), None, &directives, std::io::stdout).try_init()?;
+            return Ok(Telemetry { flusher: Flusher::disabled(), started });
         }
         let providers = Providers::from_env(self.critical_routes, xray)?;
         let tracer = providers.traces.tracer(env!("CARGO_PKG_NAME"));
-        logs::subscriber(tracer, Some(&providers.logs), &directives, std::io::stdout).try_init()?;
+        subscriber::new(tracer, Some(&providers.logs), &directives, std::io::stdout).try_init()?;
         Ok(Telemetry { flusher: Flusher::start(providers)?, started })
     }
 }
 
-/// `OTEL_SDK_DISABLED`, which the SDK leaves to us. Nothing is recorded or sent then, but contexts go on from hop to hop, [as
+/// Whether `OTEL_SDK_DISABLED` is `true`. The SDK does not read this variable. Contexts are still propagated then, [as
 /// specified].
 ///
 /// [as specified]: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration

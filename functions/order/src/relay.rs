@@ -8,7 +8,7 @@ use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use kafka_producer::{Producer, SendError, Sent};
 use telemetry::ErrorType;
-use telemetry::messaging::{System, send_stored};
+use telemetry::messaging::{System, send_from_outbox};
 use telemetry::propagation::Carrier;
 use tracing::Span;
 use wire::OrderEvent;
@@ -99,5 +99,5 @@ async fn send(topic: &impl Topic, event: &OrderEvent, cause: &Carrier) -> anyhow
         span.record("messaging.kafka.offset", sent.offset);
         Ok(())
     };
-    send_stored(System::Kafka, topic.name(), cause, append).await.map_err(|NotSent(error)| error)
+    send_from_outbox(System::Kafka, topic.name(), cause, append).await.map_err(|NotSent(error)| error)
 }

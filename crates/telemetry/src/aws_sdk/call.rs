@@ -1,4 +1,4 @@
-//! A call under way, by the [AWS SDK conventions].
+//! The state of one SDK call between the hooks of an interceptor, by the [AWS SDK conventions].
 //!
 //! [AWS SDK conventions]: https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/
 
@@ -13,13 +13,14 @@ use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
 use opentelemetry::KeyValue;
 use serde::Deserialize;
 use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// A call under way. It is kept in the call's own configuration bag, and its span ends with that.
+/// A call in progress. It is stored in the call's own configuration bag; its span ends when the bag is dropped.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) span: Span,
     started: Instant,
-    attributes: Vec<KeyValue>,
+    metric_attributes: Vec<KeyValue>,
     server: OnceLock<(String, u16)>,
 }
 
@@ -28,44 +29,45 @@ impl Storable for Call {
 }
 
 impl Call {
-    /// Begins a call, whose span has the fields `cloud.region`, `server.address`, `server.port`, `aws.request_id` and
-    /// `http.response.status_code`. The attributes are its metrics'.
-    pub(super) fn begin(span: Span, attributes: Vec<KeyValue>, config: &mut ConfigBag) {
+    /// Starts the clock and stores the call in its configuration bag.
+    pub(super) fn start(span: Span, metric_attributes: Vec<KeyValue>, config: &mut ConfigBag) {
         if let Some(region) = config.load::<Region>() {
-            span.record("cloud.region", region.as_ref());
+            span.set_attribute("cloud.region", region.as_ref().to_owned());
         }
         let mut layer = Layer::new("Call");
-        layer.store_put(Self { span, started: Instant::now(), attributes, server: OnceLock::new() });
+        layer.store_put(Self { span, started: Instant::now(), metric_attributes, server: OnceLock::new() });
         config.push_layer(layer);
     }
 
-    /// Notes where the call goes, which is known when an attempt's endpoint is.
-    pub(super) fn goes_to(&self, request: &HttpRequest) {
+    /// Records the server, which is known once the first attempt's endpoint is resolved.
+    pub(super) fn record_server(&self, request: &HttpRequest) {
         let Ok(uri) = request.uri().parse::<http::Uri>() else { return };
         let Some(host) = uri.host() else { return };
         let port = crate::http_client::port(&uri);
         if self.server.set((host.to_owned(), port)).is_ok() {
-            self.span.record("server.address", host);
-            self.span.record("server.port", i64::from(port));
+            self.span.set_attribute("server.address", host.to_owned());
+            self.span.set_attribute("server.port", i64::from(port));
         }
     }
 
-    /// Records what the answer says of the call; how long it took, and its metrics' attributes.
-    pub(super) fn end(&self, context: &FinalizerInterceptorContextRef<'_>) -> (Duration, Vec<KeyValue>) {
+    /// Records the response in the span. Returns how long the call took, and the attributes of its metrics.
+    pub(super) fn finish(&self, context: &FinalizerInterceptorContextRef<'_>) -> (Duration, Vec<KeyValue>) {
         if let Some(response) = context.response() {
-            self.span.record("http.response.status_code", i64::from(response.status().as_u16()));
-            self.span.record("aws.request_id", response.headers().get("x-amzn-requestid"));
+            self.span.set_attribute("http.response.status_code", i64::from(response.status().as_u16()));
+            if let Some(id) = response.headers().get("x-amzn-requestid") {
+                self.span.set_attribute("aws.request_id", id.to_owned());
+            }
         }
-        let mut attributes = self.attributes.clone();
+        let mut metric_attributes = self.metric_attributes.clone();
         if let Some((address, port)) = self.server.get() {
-            attributes.push(KeyValue::new("server.address", address.clone()));
-            attributes.push(KeyValue::new("server.port", i64::from(*port)));
+            metric_attributes.push(KeyValue::new("server.address", address.clone()));
+            metric_attributes.push(KeyValue::new("server.port", i64::from(*port)));
         }
-        (self.started.elapsed(), attributes)
+        (self.started.elapsed(), metric_attributes)
     }
 }
 
-/// The class of the error that a call ended with: the service's own name for it, `timeout`, `connect` or `_OTHER`.
+/// The `error.type` of a failed call: the service's own name for the error, `timeout`, `connect` or `_OTHER`.
 pub(super) fn error_type(context: &FinalizerInterceptorContextRef<'_>) -> Option<String> {
     let error = match context.output_or_error() {
         Some(Ok(_)) => return None,
@@ -82,7 +84,8 @@ pub(super) fn error_type(context: &FinalizerInterceptorContextRef<'_>) -> Option
     Some(context.response().and_then(error_code).unwrap_or_else(|| "_OTHER".to_owned()))
 }
 
-/// The error's name in the AWS JSON protocols: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist",…}`.
+/// The error's name in the AWS JSON protocols: `QueueDoesNotExist` in
+/// `{"__type":"com.amazonaws.sqs#QueueDoesNotExist",…}`.
 fn error_code(response: &HttpResponse) -> Option<String> {
     #[derive(Deserialize)]
     struct Body {

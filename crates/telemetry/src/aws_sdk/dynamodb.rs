@@ -3,6 +3,8 @@
 //! [AWS SDK]: https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/
 //! [DynamoDB]: https://opentelemetry.io/docs/specs/semconv/database/dynamodb/
 
+mod input;
+
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextMut, BeforeSerializationInterceptorContextRef,
@@ -15,21 +17,20 @@ use aws_smithy_types::config_bag::ConfigBag;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tracing::{field::Empty, info_span};
+use tracing::info_span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::aws_sdk::call::{Call, error_type};
-use crate::aws_sdk::input;
 use crate::{metrics, record_error};
 
 /// Records every call of a DynamoDB client as a span and in `db.client.operation.duration`:
 /// `aws_sdk_dynamodb::config::Builder::from(&sdk_config).interceptor(TraceDynamoDb)`.
 ///
-/// Of what is read and written nothing is recorded but the tables' names and the capacity it took, which every request is
-/// made to ask for.
+/// The span has the names of the tables, how a read reads, and the consumed capacity, which the interceptor adds to
+/// every request. It never has keys or items.
 ///
-/// A condition that does not hold is an answer, not an error: it is in `db.response.status_code`, and the span's status
-/// stays unset.
+/// A failed condition is an expected outcome, not an error: it is recorded in `db.response.status_code`, and the span's
+/// status stays unset.
 #[derive(Debug)]
 pub struct TraceDynamoDb;
 
@@ -45,11 +46,11 @@ impl Intercept for TraceDynamoDb {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        input::ask_for_capacity(context.input_mut());
+        input::request_consumed_capacity(context.input_mut());
         Ok(())
     }
 
-    // Not `read_before_execution`: for a client's interceptors that comes before the operation is known.
+    // Not `read_before_execution`, which an interceptor of the client gets before the operation is known.
     fn read_before_serialization(
         &self,
         context: &BeforeSerializationInterceptorContextRef<'_>,
@@ -62,29 +63,21 @@ impl Intercept for TraceDynamoDb {
             "DynamoDB",
             otel.name = format!("DynamoDB.{operation}"),
             otel.kind = "client",
-            otel.status_code = Empty,
-            error.type = Empty,
             rpc.system.name = "aws-api",
             rpc.method = format!("DynamoDB/{operation}"),
             db.system.name = "aws.dynamodb",
             db.operation.name = operation,
-            db.response.status_code = Empty,
-            aws.request_id = Empty,
-            cloud.region = Empty,
-            http.response.status_code = Empty,
-            server.address = Empty,
-            server.port = Empty,
         );
-        let mut attributes =
+        let mut metric_attributes =
             vec![KeyValue::new("db.system.name", "aws.dynamodb"), KeyValue::new("db.operation.name", operation)];
         if let [table] = &tables[..] {
-            attributes.push(KeyValue::new("db.collection.name", table.clone()));
+            metric_attributes.push(KeyValue::new("db.collection.name", table.clone()));
         }
         span.set_attribute("aws.dynamodb.table_names", strings(tables));
         for parameter in input::parameters(context.input()) {
             span.set_attribute(parameter.key, parameter.value);
         }
-        Call::begin(span, attributes, config);
+        Call::start(span, metric_attributes, config);
         Ok(())
     }
 
@@ -94,7 +87,9 @@ impl Intercept for TraceDynamoDb {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.load::<Call>().into_iter().for_each(|call| call.goes_to(context.request()));
+        if let Some(call) = config.load::<Call>() {
+            call.record_server(context.request());
+        }
         Ok(())
     }
 
@@ -105,43 +100,43 @@ impl Intercept for TraceDynamoDb {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some(call) = config.load::<Call>() else { return Ok(()) };
-        let (took, mut attributes) = call.end(context);
+        let (duration, mut metric_attributes) = call.finish(context);
         let consumed = context.response().map(consumed_capacity).unwrap_or_default();
         if !consumed.is_empty() {
             call.span.set_attribute("aws.dynamodb.consumed_capacity", strings(consumed));
         }
         if let Some(code) = error_type(context) {
             if context.response().is_some() {
-                call.span.record("db.response.status_code", &code);
-                attributes.push(KeyValue::new("db.response.status_code", code.clone()));
+                call.span.set_attribute("db.response.status_code", code.clone());
+                metric_attributes.push(KeyValue::new("db.response.status_code", code.clone()));
             }
-            if !is_condition(&code) {
+            if !is_failed_condition(&code) {
                 record_error(&call.span, &code);
-                attributes.push(KeyValue::new("error.type", code));
+                metric_attributes.push(KeyValue::new("error.type", code));
             }
         }
-        metrics::db_client_operation_duration().record(took.as_secs_f64(), &attributes);
+        metrics::DB_CLIENT_OPERATION_DURATION.record(duration.as_secs_f64(), &metric_attributes);
         Ok(())
     }
 }
 
-/// What a call consumed, as the answer says it: a JSON text a table. The rest of the answer is passed over.
+/// The consumed capacity in the response: one JSON text per table. The rest of the response is skipped, not parsed.
 fn consumed_capacity(response: &HttpResponse) -> Vec<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer<'a> {
+    struct Response<'a> {
         #[serde(borrow)]
         consumed_capacity: Option<&'a RawValue>,
     }
     let body = response.body().bytes().unwrap_or_default();
-    let Ok(Answer { consumed_capacity: Some(consumed) }) = serde_json::from_slice(body) else { return Vec::new() };
+    let Ok(Response { consumed_capacity: Some(consumed) }) = serde_json::from_slice(body) else { return Vec::new() };
     match serde_json::from_str::<Vec<&RawValue>>(consumed.get()) {
         Ok(tables) => tables.into_iter().map(|table| table.get().to_owned()).collect(),
         Err(_) => vec![consumed.get().to_owned()],
     }
 }
 
-fn is_condition(code: &str) -> bool {
+fn is_failed_condition(code: &str) -> bool {
     matches!(code, "ConditionalCheckFailedException" | "TransactionCanceledException")
 }
 

@@ -15,21 +15,22 @@ use aws_smithy_types::config_bag::ConfigBag;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::aws_sdk::call::{Call, error_type};
-use crate::messaging::{self, System};
+use crate::messaging::{self, Operation, System};
 use crate::propagation::{self, Carrier};
 
-/// Records every `SendMessage` of an SQS client as a span `send {queue}`, in `messaging.client.operation.duration` and in
-/// `messaging.client.sent.messages`: `aws_sdk_sqs::config::Builder::from(&sdk_config).interceptor(TraceSqs)`.
+/// Records every `SendMessage` of an SQS client as a span `send {queue}`, in `messaging.client.operation.duration` and
+/// in `messaging.client.sent.messages`: `aws_sdk_sqs::config::Builder::from(&sdk_config).interceptor(TraceSqs)`.
 ///
-/// The span's context goes along in the message's attributes (W3C), or, where the process propagates X-Ray's, in the system
-/// attribute `AWSTraceHeader`. The message's own attributes come first: none is replaced, there are 10 together at most, and a
-/// message that has a `traceparent` is left as it is.
+/// The span's context is added to the message: in W3C form as message attributes and, if the process propagates X-Ray,
+/// as the system attribute `AWSTraceHeader`. The message's own attributes have priority: none is replaced, no more than
+/// 10 are sent, and a message that already has a `traceparent` gets no W3C attributes.
 ///
-/// Other operations are not recorded: what receives messages on Lambda is not the function.
+/// Other operations are not recorded. On Lambda the event source mapping receives and deletes messages, not the
+/// function.
 #[derive(Debug)]
 pub struct TraceSqs;
 
-/// Most attributes that SQS takes with a message.
+/// The most message attributes that SQS accepts.
 const MAX_ATTRIBUTES: usize = 10;
 
 #[dyn_dispatch_hint]
@@ -47,10 +48,10 @@ impl Intercept for TraceSqs {
         let Some(message) = context.input_mut().downcast_mut::<SendMessageInput>() else { return Ok(()) };
         let url = message.queue_url().unwrap_or_default().to_owned();
         let queue = url.rsplit('/').next().unwrap_or_default();
-        let span = messaging::send_span(System::AwsSqs, queue);
+        let span = messaging::span(Operation::Send, System::AwsSqs, queue);
         span.set_attribute("aws.sqs.queue.url", url.clone());
-        carry(message, propagation::inject(&span));
-        Call::begin(span, messaging::attributes(System::AwsSqs, queue, "send"), config);
+        add_context(message, propagation::inject(&span));
+        Call::start(span, messaging::metric_attributes(Operation::Send, System::AwsSqs, queue), config);
         Ok(())
     }
 
@@ -60,7 +61,9 @@ impl Intercept for TraceSqs {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.load::<Call>().into_iter().for_each(|call| call.goes_to(context.request()));
+        if let Some(call) = config.load::<Call>() {
+            call.record_server(context.request());
+        }
         Ok(())
     }
 
@@ -71,18 +74,18 @@ impl Intercept for TraceSqs {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some(call) = config.load::<Call>() else { return Ok(()) };
-        let (took, attributes) = call.end(context);
+        let (duration, metric_attributes) = call.finish(context);
         if let Some(Ok(output)) = context.output_or_error() {
             let id = output.downcast_ref::<SendMessageOutput>().and_then(SendMessageOutput::message_id);
             call.span.record("messaging.message.id", id);
         }
-        messaging::sent(&call.span, attributes, took, error_type(context).as_deref());
+        messaging::record_send(&call.span, metric_attributes, duration, error_type(context).as_deref());
         Ok(())
     }
 }
 
-/// Puts a context into a message.
-fn carry(message: &mut SendMessageInput, mut context: Carrier) {
+/// Adds a context to a message.
+fn add_context(message: &mut SendMessageInput, mut context: Carrier) {
     let attributes = message.message_attributes.get_or_insert_default();
     if !attributes.contains_key("traceparent") {
         for name in ["traceparent", "tracestate", "baggage"] {

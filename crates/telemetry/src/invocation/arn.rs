@@ -1,35 +1,33 @@
-//! What an invocation's ARN says about the function.
+//! The attributes of a function that are in its ARN.
 
 use lambda_runtime::Context;
 
-/// Attributes of the invoked function, as far as they are known: an emulator gives no ARN, or none of Lambda's form.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Function {
+/// The ARN by which a function was invoked, and its parts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FunctionArn {
     /// `aws.lambda.invoked_arn`
-    pub(crate) invoked_arn: Option<String>,
+    pub(super) invoked_arn: String,
     /// `cloud.account.id`
-    pub(crate) account_id: Option<String>,
-    /// `cloud.resource_id`: the ARN with the version that an alias stands for, as the [FaaS conventions] want it.
+    pub(super) account_id: String,
+    /// `cloud.resource_id`: the ARN with the version in place of an alias, as the [cloud conventions] ask.
     ///
-    /// [FaaS conventions]: https://opentelemetry.io/docs/specs/semconv/resource/cloud/
-    pub(crate) resource_id: Option<String>,
+    /// [cloud conventions]: https://opentelemetry.io/docs/specs/semconv/resource/cloud/
+    pub(super) resource_id: String,
 }
 
-impl Function {
-    pub(crate) fn of(context: &Context) -> Self {
+impl FunctionArn {
+    /// The ARN in an invocation's context. `None` if it is not a function's ARN: an emulator may send none, or some
+    /// other text.
+    pub(super) fn of(context: &Context) -> Option<Self> {
         let arn = context.invoked_function_arn.as_str();
         let parts: Vec<_> = arn.split(':').collect();
         let ["arn", _, "lambda", _, account_id, "function", name, qualifier @ ..] = &parts[..] else {
-            return Self::default();
+            return None;
         };
         let unqualified = arn.split_inclusive(':').take(6).collect::<String>() + name;
         let version = &context.env_config.version;
         let resource_id = if qualifier.is_empty() { unqualified } else { format!("{unqualified}:{version}") };
-        Self {
-            invoked_arn: Some(arn.to_owned()),
-            account_id: Some(account_id.to_string()),
-            resource_id: Some(resource_id),
-        }
+        Some(Self { invoked_arn: arn.to_owned(), account_id: account_id.to_string(), resource_id })
     }
 }
 
@@ -39,27 +37,27 @@ mod tests {
 
     use super::*;
 
-    fn function(arn: &str) -> Function {
+    fn parse(arn: &str) -> Option<FunctionArn> {
         let config = lambda_runtime::Config { version: "7".into(), ..Default::default() };
         let mut context = Context::default();
         (context.invoked_function_arn, context.env_config) = (arn.to_owned(), Arc::new(config));
-        Function::of(&context)
+        FunctionArn::of(&context)
     }
 
     #[test]
-    fn an_alias_is_replaced_by_the_version_it_stands_for() {
+    fn resource_id_has_the_version_in_place_of_the_alias() {
         let arn = "arn:aws:lambda:eu-central-1:123456789012:function:order";
-        let plain = function(arn);
-        assert_eq!((plain.account_id.as_deref(), plain.resource_id.as_deref()), (Some("123456789012"), Some(arn)));
-        let live = function(&format!("{arn}:live"));
-        assert_eq!(live.invoked_arn, Some(format!("{arn}:live")));
-        assert_eq!(live.resource_id, Some(format!("{arn}:7")));
+        let unqualified = parse(arn).unwrap();
+        assert_eq!((unqualified.account_id.as_str(), unqualified.resource_id.as_str()), ("123456789012", arn));
+        let live = parse(&format!("{arn}:live")).unwrap();
+        assert_eq!(live.invoked_arn, format!("{arn}:live"));
+        assert_eq!(live.resource_id, format!("{arn}:7"));
     }
 
     #[test]
-    fn an_emulators_text_is_no_arn() {
+    fn other_text_than_a_function_arn_gives_no_attributes() {
         for arn in ["", "function-arn", "No header lambda-runtime-invoked-function-arn found.", "arn:aws:s3:::bucket"] {
-            assert_eq!(function(arn), Function::default(), "{arn}");
+            assert_eq!(parse(arn), None, "{arn}");
         }
     }
 }

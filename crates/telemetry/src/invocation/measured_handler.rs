@@ -1,4 +1,5 @@
-//! A handler whose invocations are counted and timed: the [FaaS metrics], and the failure of the span around it.
+//! A handler whose invocations are counted and timed ([FaaS metrics]), and which marks the span around it as failed on
+//! an error.
 //!
 //! [FaaS metrics]: https://opentelemetry.io/docs/specs/semconv/faas/faas-metrics/
 
@@ -14,25 +15,25 @@ use tracing::Span;
 
 use crate::{Trigger, metrics, record_error};
 
-/// An invocation that ends so close to its deadline counts as one that timed out: one that really does is killed, and tells
-/// nobody.
-const TOO_LATE: Duration = Duration::from_millis(100);
+/// An invocation that ends this close to its deadline is counted as timed out. One that reaches the deadline is killed,
+/// and cannot be counted.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
 
-/// Records what becomes of a handler's invocations.
-pub(crate) struct Observed<S> {
+/// A handler whose invocations are recorded in the metrics `faas.*`.
+pub(super) struct MeasuredHandler<S> {
     handler: S,
     trigger: Trigger,
-    /// When the set-up began, until the first invocation, which ends the initialisation.
-    initialising: Option<Instant>,
+    /// When the telemetry was set up; taken by the first invocation, which ends the initialisation.
+    init_started: Option<Instant>,
 }
 
-impl<S> Observed<S> {
-    pub(crate) fn new(handler: S, trigger: Trigger, started: Instant) -> Self {
-        Self { handler, trigger, initialising: Some(started) }
+impl<S> MeasuredHandler<S> {
+    pub(super) fn new(handler: S, trigger: Trigger, init_started: Instant) -> Self {
+        Self { handler, trigger, init_started: Some(init_started) }
     }
 }
 
-impl<S, Event> Service<LambdaEvent<Event>> for Observed<S>
+impl<S, Event> Service<LambdaEvent<Event>> for MeasuredHandler<S>
 where
     S: Service<LambdaEvent<Event>>,
     S::Future: 'static,
@@ -46,57 +47,58 @@ where
     }
 
     fn call(&mut self, event: LambdaEvent<Event>) -> Self::Future {
-        let invocation = Invocation::begin(self.trigger, event.context.deadline());
-        if let Some(started) = self.initialising.take() {
-            metrics::faas_coldstarts().add(1, &invocation.attributes);
-            metrics::faas_init_duration().record(started.elapsed().as_secs_f64(), &invocation.attributes);
+        let invocation = Invocation::start(self.trigger, event.context.deadline());
+        if let Some(init_started) = self.init_started.take() {
+            metrics::FAAS_COLDSTARTS.add(1, &invocation.attributes);
+            metrics::FAAS_INIT_DURATION.record(init_started.elapsed().as_secs_f64(), &invocation.attributes);
         }
-        let answer = self.handler.call(event);
+        let response = self.handler.call(event);
         Box::pin(async move {
-            // The runtime logs the error, in the same span.
-            let answer = answer.await;
-            invocation.end(answer.is_err().then(std::any::type_name::<S::Error>));
-            answer
+            let response = response.await;
+            // An error is not logged here: the runtime logs it, in the same span.
+            invocation.finish(response.is_err().then(std::any::type_name::<S::Error>));
+            response
         })
     }
 }
 
-/// An invocation under way. It is recorded when it goes, so that one that panics or is given up is recorded too.
+/// An invocation in progress. It is recorded when it is dropped, so that one that panics or is cancelled is recorded
+/// too.
 struct Invocation {
     attributes: [KeyValue; 1],
-    began: Instant,
+    started: Instant,
     deadline: Option<SystemTime>,
     error_type: Option<&'static str>,
 }
 
 impl Invocation {
-    fn begin(trigger: Trigger, deadline: SystemTime) -> Self {
+    fn start(trigger: Trigger, deadline: SystemTime) -> Self {
         Self {
             attributes: [KeyValue::new("faas.trigger", trigger.as_str())],
-            began: Instant::now(),
-            // The emulator gives a deadline that is over before the invocation begins.
+            started: Instant::now(),
+            // The local emulator sends a deadline in the past.
             deadline: (deadline > SystemTime::now()).then_some(deadline),
             error_type: Some("_OTHER"),
         }
     }
 
-    fn end(mut self, error_type: Option<&'static str>) {
+    fn finish(mut self, error_type: Option<&'static str>) {
         self.error_type = error_type;
     }
 }
 
 impl Drop for Invocation {
     fn drop(&mut self) {
-        metrics::faas_invoke_duration().record(self.began.elapsed().as_secs_f64(), &self.attributes);
-        if self.deadline.is_some_and(|deadline| SystemTime::now() + TOO_LATE >= deadline) {
-            metrics::faas_timeouts().add(1, &self.attributes);
+        metrics::FAAS_INVOKE_DURATION.record(self.started.elapsed().as_secs_f64(), &self.attributes);
+        if self.deadline.is_some_and(|deadline| SystemTime::now() + TIMEOUT_MARGIN >= deadline) {
+            metrics::FAAS_TIMEOUTS.add(1, &self.attributes);
         }
         match self.error_type {
             Some(error_type) => {
-                metrics::faas_errors().add(1, &self.attributes);
+                metrics::FAAS_ERRORS.add(1, &self.attributes);
                 record_error(&Span::current(), error_type);
             }
-            None => metrics::faas_invocations().add(1, &self.attributes),
+            None => metrics::FAAS_INVOCATIONS.add(1, &self.attributes),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Handling a message.
+//! Processing a message.
 
 use std::time::Instant;
 
@@ -6,40 +6,39 @@ use aws_lambda_events::sqs::SqsMessage;
 use opentelemetry::baggage::{BaggageExt as _, KeyValueMetadata};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue};
-use tracing::{Instrument as _, Span, field::Empty, info_span};
+use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::messaging::{System, XRAY_HEADER};
+use crate::messaging::{Operation, System, XRAY_HEADER};
 use crate::propagation::{self, Carrier};
-use crate::{ErrorType, metrics, record_error};
+use crate::{ErrorType, messaging, metrics, record_error};
 
-/// Handles one message, delivered once more or for the first time, in a span `process {destination}`: a child of the current
-/// one, linked to the span that sent the message, where `sender` names one. The sender's baggage goes on with what the handler
-/// does. Recorded in `messaging.process.duration` and, once a delivery, in `messaging.client.consumed.messages`.
+/// Processes one message in a span `process {destination}`, a child of the current span. It links the span that sent
+/// the message, if `sender` names one, and continues the sender's baggage. The handler may record the [fields of the
+/// span](crate::messaging#fields-of-the-spans).
 ///
-/// To the current span the handler may record `messaging.message.id`, or `messaging.kafka.message.key`,
-/// `messaging.destination.partition.id` (a text) and `messaging.kafka.offset`.
+/// Recorded in `messaging.process.duration` and, once per delivery, in `messaging.client.consumed.messages`.
 pub async fn process<T, E: ErrorType>(
     system: System,
     destination: &str,
     sender: Context,
     handle: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let span = process_span(system, destination, &sender);
+    let span = linked_span(system, destination, &sender);
     let started = Instant::now();
     let result = handle.instrument(span.clone()).await;
-    let mut attributes = super::attributes(system, destination, "process");
+    let mut attributes = messaging::metric_attributes(Operation::Process, system, destination);
     if let Err(error) = &result {
         record_error(&span, error.error_type());
         attributes.push(KeyValue::new("error.type", error.error_type()));
     }
-    metrics::messaging_process_duration().record(started.elapsed().as_secs_f64(), &attributes);
-    metrics::messaging_client_consumed_messages().add(1, &attributes);
+    metrics::MESSAGING_PROCESS_DURATION.record(started.elapsed().as_secs_f64(), &attributes);
+    metrics::MESSAGING_CLIENT_CONSUMED_MESSAGES.add(1, &attributes);
     result
 }
 
-/// The context that an SQS message was sent in: the one in its attributes (W3C), or else in its system attribute
-/// `AWSTraceHeader`, if this process propagates X-Ray's form at all.
+/// The context in which an SQS message was sent, from its attributes (W3C). Without one, from its system attribute
+/// `AWSTraceHeader`, if this process propagates X-Ray.
 ///
 /// ```
 /// # use telemetry::ErrorType;
@@ -60,29 +59,15 @@ pub fn sqs_context(message: &SqsMessage) -> Context {
     }
 }
 
-fn process_span(system: System, destination: &str, sender: &Context) -> Span {
+fn linked_span(system: System, destination: &str, sender: &Context) -> Span {
     let parent = Span::current().context();
-    let span = info_span!(
-        "process",
-        otel.name = format!("process {destination}"),
-        otel.kind = "consumer",
-        otel.status_code = Empty,
-        error.type = Empty,
-        messaging.system = system.as_str(),
-        messaging.operation.name = "process",
-        messaging.operation.type = "process",
-        messaging.destination.name = destination,
-        messaging.destination.partition.id = Empty,
-        messaging.kafka.message.key = Empty,
-        messaging.kafka.offset = Empty,
-        messaging.message.id = Empty,
-    );
+    let span = messaging::span(Operation::Process, system, destination);
     let baggage = sender.baggage();
     if !baggage.is_empty() {
         let entries = baggage
             .iter()
             .map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()));
-        // Fails only where no tracer is set up, and then nothing is sent on.
+        // Fails only if no tracer is set up; then no context is propagated.
         let _ = span.set_parent(parent.with_baggage(entries));
     }
     span.add_link(sender.span().span_context().clone());

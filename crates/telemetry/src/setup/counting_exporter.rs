@@ -1,15 +1,14 @@
-//! What the collector did not take: counted in the conventions' [SDK metrics], and told of on stdout once a minute at most.
+//! Exporters that count what they export and what they drop, in the conventions' [SDK metrics].
 //!
-//! What never came so far, because the queue was full, the SDK counts itself: `otel.sdk.processor.span.processed` and
-//! `otel.sdk.processor.log.processed` with the `error.type` `queue_full`.
+//! Spans and log records that never reach an exporter, because the queue was full, are counted by the SDK itself, in
+//! `otel.sdk.processor.span.processed` and `otel.sdk.processor.log.processed` with `error.type` `queue_full`.
 //!
 //! [SDK metrics]: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Counter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
@@ -17,89 +16,53 @@ use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-use opentelemetry_semantic_conventions::metric::{OTEL_SDK_EXPORTER_LOG_EXPORTED, OTEL_SDK_EXPORTER_SPAN_EXPORTED};
 
-/// Shortest time between two lines about losses.
-const BETWEEN_LINES: Duration = Duration::from_secs(60);
+use crate::metrics::{self, Counter};
+use crate::setup::drop_log::{DropLog, Dropped};
 
-/// What was lost since the last line about it.
-#[derive(Debug, Default)]
-pub(super) struct Losses(Mutex<Untold>);
-
-#[derive(Debug, Default)]
-struct Untold {
-    spans: usize,
-    log_records: usize,
-    /// Nothing is lost with them where sums are cumulative: the next export has them.
-    metric_exports: usize,
-    last_line: Option<Instant>,
-}
-
-impl Losses {
-    fn add(&self, error: &OTelSdkError, add: impl FnOnce(&mut Untold)) {
-        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        add(&mut untold);
-        let told = untold.tell(Instant::now());
-        drop(untold);
-        if let Some(Untold { spans, log_records, metric_exports, .. }) = told {
-            tracing::warn!(spans, log_records, metric_exports, %error, "the collector did not take all telemetry");
-        }
-    }
-}
-
-impl Untold {
-    /// What a line says, where one may be written.
-    fn tell(&mut self, now: Instant) -> Option<Self> {
-        let may = self.last_line.is_none_or(|last| now.duration_since(last) >= BETWEEN_LINES);
-        may.then(|| std::mem::replace(self, Self { last_line: Some(now), ..Self::default() }))
-    }
-}
-
-/// An exporter that counts what becomes of what it is given.
+/// Wraps the exporter of one signal.
 #[derive(Debug)]
-pub(super) struct Counting<E> {
+pub(super) struct CountingExporter<E> {
     exporter: E,
-    exported: Option<Counter<u64>>,
+    exported: Option<&'static Counter>,
     component_type: &'static str,
-    losses: Arc<Losses>,
+    drop_log: Arc<DropLog>,
 }
 
-impl<E> Counting<E> {
-    pub(super) fn spans(exporter: E, losses: &Arc<Losses>) -> Self {
-        let exported = counter(OTEL_SDK_EXPORTER_SPAN_EXPORTED, "{span}");
-        Self { exporter, exported, component_type: "otlp_http_span_exporter", losses: Arc::clone(losses) }
+impl<E> CountingExporter<E> {
+    pub(super) fn spans(exporter: E, drop_log: &Arc<DropLog>) -> Self {
+        let exported = Some(&metrics::OTEL_SDK_EXPORTER_SPAN_EXPORTED);
+        Self { exporter, exported, component_type: "otlp_http_span_exporter", drop_log: Arc::clone(drop_log) }
     }
 
-    pub(super) fn logs(exporter: E, losses: &Arc<Losses>) -> Self {
-        let exported = counter(OTEL_SDK_EXPORTER_LOG_EXPORTED, "{log_record}");
-        Self { exporter, exported, component_type: "otlp_http_log_exporter", losses: Arc::clone(losses) }
+    pub(super) fn logs(exporter: E, drop_log: &Arc<DropLog>) -> Self {
+        let exported = Some(&metrics::OTEL_SDK_EXPORTER_LOG_EXPORTED);
+        Self { exporter, exported, component_type: "otlp_http_log_exporter", drop_log: Arc::clone(drop_log) }
     }
 
-    /// Only told of: an export of metrics that counted itself would never be done.
-    pub(super) fn metrics(exporter: E, losses: &Arc<Losses>) -> Self {
-        Self { exporter, exported: None, component_type: "otlp_http_metric_exporter", losses: Arc::clone(losses) }
+    /// Only logs drops. An export of metrics that counted itself would leave a new count to export every time.
+    pub(super) fn metrics(exporter: E, drop_log: &Arc<DropLog>) -> Self {
+        let component_type = "otlp_http_metric_exporter";
+        Self { exporter, exported: None, component_type, drop_log: Arc::clone(drop_log) }
     }
 
-    fn count(&self, count: usize, result: &OTelSdkResult, add: impl FnOnce(&mut Untold)) {
+    fn count(&self, count: usize, result: &OTelSdkResult, add: impl FnOnce(&mut Dropped)) {
         let mut attributes = vec![KeyValue::new("otel.component.type", self.component_type)];
         if let Err(error) = result {
             let error_type = if matches!(error, OTelSdkError::Timeout(_)) { "timeout" } else { "_OTHER" };
             attributes.push(KeyValue::new("error.type", error_type));
-            self.losses.add(error, add);
+            self.drop_log.add(error, add);
         }
-        if let Some(exported) = &self.exported {
+        if let Some(exported) = self.exported {
             exported.add(count as u64, &attributes);
         }
     }
 }
 
-fn counter(name: &'static str, unit: &'static str) -> Option<Counter<u64>> {
-    Some(opentelemetry::global::meter(env!("CARGO_PKG_NAME")).u64_counter(name).with_unit(unit).build())
-}
-
-/// Adds to the SDK's own counts what an export of metrics that failed held of them: with delta temporality it is nowhere else.
-/// A collector that took it nevertheless counts it twice, which is better than a loss that nobody hears of.
-fn count_again(metrics: &ResourceMetrics) {
+/// Adds the `otel.sdk.*` counts of a failed metric export to their counters again. With delta temporality they would be
+/// lost otherwise. If the collector accepted the export nevertheless, they are counted twice, which is better than
+/// hiding a loss.
+fn restore_sdk_counts(metrics: &ResourceMetrics) {
     for scope in metrics.scope_metrics() {
         let meter = opentelemetry::global::meter_with_scope(scope.scope().clone());
         for metric in scope.metrics().filter(|metric| metric.name().starts_with("otel.sdk.")) {
@@ -115,11 +78,11 @@ fn count_again(metrics: &ResourceMetrics) {
     }
 }
 
-impl<E: SpanExporter> SpanExporter for Counting<E> {
+impl<E: SpanExporter> SpanExporter for CountingExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         let result = self.exporter.export(batch).await;
-        self.count(count, &result, |untold| untold.spans += count);
+        self.count(count, &result, |dropped| dropped.spans += count);
         result
     }
 
@@ -132,11 +95,11 @@ impl<E: SpanExporter> SpanExporter for Counting<E> {
     }
 }
 
-impl<E: LogExporter> LogExporter for Counting<E> {
+impl<E: LogExporter> LogExporter for CountingExporter<E> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let count = batch.iter().count();
         let result = self.exporter.export(batch).await;
-        self.count(count, &result, |untold| untold.log_records += count);
+        self.count(count, &result, |dropped| dropped.log_records += count);
         result
     }
 
@@ -149,12 +112,12 @@ impl<E: LogExporter> LogExporter for Counting<E> {
     }
 }
 
-impl<E: PushMetricExporter> PushMetricExporter for Counting<E> {
+impl<E: PushMetricExporter> PushMetricExporter for CountingExporter<E> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let result = self.exporter.export(metrics).await;
-        self.count(1, &result, |untold| untold.metric_exports += 1);
+        self.count(1, &result, |dropped| dropped.metric_exports += 1);
         if result.is_err() {
-            count_again(metrics);
+            restore_sdk_counts(metrics);
         }
         result
     }
@@ -169,23 +132,5 @@ impl<E: PushMetricExporter> PushMetricExporter for Counting<E> {
 
     fn temporality(&self) -> Temporality {
         self.exporter.temporality()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn losses_are_told_of_at_once_and_then_together_once_a_minute() {
-        let (mut untold, start) = (Untold::default(), Instant::now());
-        let mut lines = Vec::new();
-        for second in 0..=150 {
-            untold.spans += 1;
-            let told = untold.tell(start + Duration::from_secs(second));
-            lines.extend(told.map(|told| (second, told.spans)));
-        }
-        assert_eq!(lines, [(0, 1), (60, 60), (120, 60)]);
-        assert_eq!(untold.spans, 30, "what the next line says");
     }
 }

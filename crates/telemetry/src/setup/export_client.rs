@@ -1,5 +1,6 @@
-//! The exporters' HTTP client. Lambda freezes a process in the middle of anything, for hours; this client loses nothing by that:
-//! its timeout counts the time in which the process runs, and a connection that broke meanwhile is made again.
+//! The HTTP client of the exporters. Lambda can freeze the process at any point, for hours, and this client loses no
+//! export by it: its timeout counts only the time in which the process runs, and it reconnects if the connection broke
+//! meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,29 +11,29 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use crate::setup::awake;
+use crate::setup::timeout;
 
-/// Sends exports, from threads that are no runtime's. The signals share its connections.
+/// Sends exports from the exporters' own threads, which have no runtime. All signals share its connections.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub(super) struct ExportClient {
     clients: Arc<Clients>,
-    /// Runs while somebody waits for an answer, on the thread that waits. It lives as long as the process: whoever drops the
-    /// last exporter may be in a runtime, where none can be dropped.
+    /// Runs on the thread that waits for an export, while it waits. It is leaked: the last exporter may be dropped
+    /// inside a runtime, where another runtime cannot be dropped.
     runtime: &'static Runtime,
     timeout: Duration,
 }
 
-/// Made at the first export, when an answer is with its caller.
+/// Built at the first export, when the first response is already posted.
 #[derive(Debug, Default)]
 struct Clients {
-    /// For a collector that is a neighbour.
+    /// For a collector in the same environment.
     http: OnceCell<reqwest::Client>,
-    /// Apart, because it reads the system's certificates, which takes longer than the export.
+    /// Separate, because it reads the system's certificates, which takes longer than an export.
     https: OnceCell<reqwest::Client>,
 }
 
 impl Clients {
-    async fn of(&self, scheme: Option<&Scheme>) -> reqwest::Result<&reqwest::Client> {
+    async fn for_scheme(&self, scheme: Option<&Scheme>) -> reqwest::Result<&reqwest::Client> {
         let builder = reqwest::Client::builder();
         if scheme == Some(&Scheme::HTTPS) {
             self.https.get_or_try_init(async || builder.build()).await
@@ -42,34 +43,34 @@ impl Clients {
     }
 }
 
-impl Client {
-    /// A client that waits `timeout` for an export. A process makes one.
+impl ExportClient {
+    /// A client with a timeout per export. Create only one per process.
     pub(super) fn new(timeout: Duration) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { clients: Arc::default(), runtime: Box::leak(Box::new(runtime)), timeout })
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let client = self.clients.of(request.uri().scheme()).await?;
+        let client = self.clients.for_scheme(request.uri().scheme()).await?;
         let sent = async {
             match client.send_bytes(request.clone()).await {
-                // The collector may have taken it, or not: it may have it twice, but it has it.
-                Err(error) if broke_off(&error) => client.send_bytes(request).await,
+                // Whether the collector has the export is unknown. Receiving it twice is better than losing it.
+                Err(error) if connection_broke(&error) => client.send_bytes(request).await,
                 sent => sent,
             }
         };
-        awake::timeout(self.timeout, sent).await?
+        timeout::excluding_freezes(self.timeout, sent).await?
     }
 }
 
 #[async_trait]
-impl HttpClient for Client {
+impl HttpClient for ExportClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         self.runtime.block_on(self.send(request))
     }
 }
 
-/// Whether there was a connection. A collector that is not there is not asked twice.
-fn broke_off(error: &HttpError) -> bool {
+/// Whether there was a connection. An export to a collector that cannot be reached is not retried.
+fn connection_broke(error: &HttpError) -> bool {
     error.downcast_ref::<reqwest::Error>().is_some_and(|error| !error.is_connect() && !error.is_builder())
 }

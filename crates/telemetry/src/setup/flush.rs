@@ -1,91 +1,93 @@
-//! The thread that flushes: it blocks, and blocking a current-thread runtime would stop whatever else runs on it.
+//! The thread that flushes. A flush blocks, and blocking a current-thread runtime would stop everything else that runs
+//! on it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::setup::awake;
 use crate::setup::providers::Providers;
+use crate::setup::timeout;
 
-/// Asks the thread for flushes. It ends with this.
+/// Requests flushes from the thread, which ends when this is dropped.
 pub(crate) struct Flusher {
-    flushes: mpsc::Sender<oneshot::Sender<()>>,
-    longest_wait: Duration,
-    pause: Mutex<Pause>,
+    requests: mpsc::Sender<oneshot::Sender<()>>,
+    timeout: Duration,
+    backoff: Mutex<Backoff>,
 }
 
 impl Flusher {
     pub(super) fn start(providers: Providers) -> std::io::Result<Self> {
-        let (flushes, asked) = mpsc::channel::<oneshot::Sender<()>>();
-        // A flush must be late before its exports are given up, or it would be waited for so long at every invocation.
-        let longest_wait = providers.export_timeout / 2;
+        let (requests, received) = mpsc::channel::<oneshot::Sender<()>>();
+        // Shorter than the export timeout. Otherwise a flush would end with its failed exports, never count as late,
+        // and delay every invocation by the export timeout.
+        let timeout = providers.export_timeout / 2;
         std::thread::Builder::new().name("telemetry-flush".into()).spawn(move || {
-            while let Ok(first) = asked.recv() {
-                // Whoever asked while a late flush was under way is served by one.
-                let waiting: Vec<_> = std::iter::once(first).chain(asked.try_iter()).collect();
+            while let Ok(first) = received.recv() {
+                // One flush answers all requests that came during the previous one.
+                let waiting: Vec<_> = std::iter::once(first).chain(received.try_iter()).collect();
                 providers.flush();
                 for done in waiting {
                     let _ = done.send(());
                 }
             }
         })?;
-        Ok(Self { flushes, longest_wait, pause: Mutex::new(Pause::none()) })
+        Ok(Self { requests, timeout, backoff: Mutex::new(Backoff::none()) })
     }
 
-    /// Flushes nothing.
-    pub(super) fn idle() -> Self {
-        Self { flushes: mpsc::channel().0, longest_wait: Duration::ZERO, pause: Mutex::new(Pause::none()) }
+    /// A flusher for disabled telemetry: it has nothing to flush.
+    pub(super) fn disabled() -> Self {
+        Self { requests: mpsc::channel().0, timeout: Duration::ZERO, backoff: Mutex::new(Backoff::none()) }
     }
 
-    /// Sends what is recorded, and returns when it is sent or refused, or when it is late: then it goes on beside the next
-    /// invocations, and these do not flush for a while.
+    /// Sends what is recorded, and returns when every export has succeeded or failed. A late flush is not waited for
+    /// any longer: it continues during the next invocations, which do not flush until the backoff is over.
     pub(crate) async fn flush(&self) {
-        if self.pause().is_over(Instant::now()) {
-            let in_time = self.flush_within(self.longest_wait).await;
-            self.pause().after(in_time, Instant::now());
+        if self.backoff().is_over(Instant::now()) {
+            let in_time = self.flush_within(self.timeout).await;
+            self.backoff().update(in_time, Instant::now());
         }
     }
 
-    /// Sends what is recorded in any case. False if that took longer than `longest`.
-    pub(crate) async fn flush_within(&self, longest: Duration) -> bool {
+    /// Sends what is recorded, whatever the backoff. Returns false if that took longer than `timeout`.
+    pub(crate) async fn flush_within(&self, timeout: Duration) -> bool {
         let (done, flushed) = oneshot::channel();
-        // Neither an absent collector nor a thread that has ended is an error of the invocation's.
-        self.flushes.send(done).is_err() || awake::timeout(longest, flushed).await.is_ok()
+        // An ended thread is no error, and neither are failed exports: telemetry never fails an invocation.
+        self.requests.send(done).is_err() || timeout::excluding_freezes(timeout, flushed).await.is_ok()
     }
 
-    fn pause(&self) -> MutexGuard<'_, Pause> {
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    fn backoff(&self) -> MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The time after a late flush in which there is none: twice as long after each, until one is in time. What is recorded
-/// meanwhile stays in the queues, which send what they can by their own timers.
+/// The time without flushes after a late flush: 1 s, then twice as long after each further late flush, up to a minute.
+/// Meanwhile the telemetry stays in the queues, which send what they can by their own timers.
 #[derive(Debug)]
-struct Pause {
-    length: Duration,
+struct Backoff {
+    delay: Duration,
     until: Option<Instant>,
 }
 
-impl Pause {
-    const SHORTEST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(60);
+impl Backoff {
+    const MIN_DELAY: Duration = Duration::from_secs(1);
+    const MAX_DELAY: Duration = Duration::from_secs(60);
 
     fn none() -> Self {
-        Self { length: Duration::ZERO, until: None }
+        Self { delay: Duration::ZERO, until: None }
     }
 
     fn is_over(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now >= until)
     }
 
-    /// What follows a flush that has just ended or was late.
-    fn after(&mut self, in_time: bool, now: Instant) {
+    /// Starts, extends or ends the backoff after a flush.
+    fn update(&mut self, in_time: bool, now: Instant) {
         if in_time {
             *self = Self::none();
         } else {
-            self.length = (2 * self.length).clamp(Self::SHORTEST, Self::LONGEST);
-            self.until = now.checked_add(self.length);
+            self.delay = (2 * self.delay).clamp(Self::MIN_DELAY, Self::MAX_DELAY);
+            self.until = now.checked_add(self.delay);
         }
     }
 }
@@ -95,26 +97,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_late_flush_is_followed_by_a_longer_pause_up_to_a_minute() {
-        let (mut pause, mut now) = (Pause::none(), Instant::now());
-        assert!(pause.is_over(now));
+    fn each_late_flush_doubles_the_backoff_up_to_a_minute() {
+        let (mut backoff, mut now) = (Backoff::none(), Instant::now());
+        assert!(backoff.is_over(now));
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
-            pause.after(false, now);
+            backoff.update(false, now);
             let end = now + Duration::from_secs(seconds);
-            assert!(!pause.is_over(end - Duration::from_millis(1)), "{seconds}");
-            assert!(pause.is_over(end), "{seconds}");
+            assert!(!backoff.is_over(end - Duration::from_millis(1)), "{seconds}");
+            assert!(backoff.is_over(end), "{seconds}");
             now = end;
         }
     }
 
     #[test]
-    fn a_flush_in_time_ends_the_pauses() {
-        let (mut pause, now) = (Pause::none(), Instant::now());
-        pause.after(false, now);
-        pause.after(false, now);
-        pause.after(true, now);
-        assert!(pause.is_over(now));
-        pause.after(false, now);
-        assert!(pause.is_over(now + Pause::SHORTEST), "it begins anew");
+    fn flush_in_time_resets_the_backoff() {
+        let (mut backoff, now) = (Backoff::none(), Instant::now());
+        backoff.update(false, now);
+        backoff.update(false, now);
+        backoff.update(true, now);
+        assert!(backoff.is_over(now));
+        backoff.update(false, now);
+        assert!(backoff.is_over(now + Backoff::MIN_DELAY), "the delay starts again at the shortest");
     }
 }

@@ -1,4 +1,4 @@
-//! How a context travels: `OTEL_PROPAGATORS`, which the SDK leaves to us.
+//! The propagators that `OTEL_PROPAGATORS` names. The SDK does not read this variable.
 
 use anyhow::bail;
 use opentelemetry::Context;
@@ -8,13 +8,13 @@ use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry_aws::trace::XrayPropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
-/// The specification's default.
+/// The default of the specification.
 const DEFAULT: &str = "tracecontext,baggage";
 
-/// What a context is written and read as.
+/// The forms in which a context is sent and read.
 pub(super) struct Propagators {
     pub(super) composite: TextMapCompositePropagator,
-    /// Whether X-Ray is among them: then trace ids are X-Ray's too.
+    /// Whether X-Ray is one of them. Then trace ids must have X-Ray's form too.
     pub(super) xray: bool,
 }
 
@@ -23,13 +23,13 @@ impl Propagators {
         Self::parse(std::env::var("OTEL_PROPAGATORS").as_deref().unwrap_or(DEFAULT))
     }
 
-    /// Propagators by their [names], with commas between. X-Ray comes last, whatever its place: see [`XrayWhereNoW3c`].
+    /// Parses a comma-separated list of [names]. X-Ray always comes last: see [`XrayWithoutTraceparent`].
     ///
     /// [names]: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
     fn parse(names: &str) -> anyhow::Result<Self> {
         let mut chosen: Vec<Box<dyn TextMapPropagator + Send + Sync>> = Vec::new();
         let mut xray = false;
-        // An empty variable is an unset one.
+        // By the specification, an empty variable is an unset one.
         let names = if names.trim().is_empty() { DEFAULT } else { names };
         for name in names.split(',') {
             match name.trim() {
@@ -37,22 +37,22 @@ impl Propagators {
                 "baggage" => chosen.push(Box::new(BaggagePropagator::new())),
                 "xray" => xray = true,
                 "none" => {}
-                name => bail!("OTEL_PROPAGATORS: {name:?} is none of tracecontext, baggage, xray, none"),
+                name => bail!("OTEL_PROPAGATORS: {name:?} is not one of tracecontext, baggage, xray, none"),
             }
         }
         if xray {
-            chosen.push(Box::new(XrayWhereNoW3c(XrayPropagator::default())));
+            chosen.push(Box::new(XrayWithoutTraceparent(XrayPropagator::default())));
         }
         Ok(Self { composite: TextMapCompositePropagator::new(chosen), xray })
     }
 }
 
-/// X-Ray's header, which is read only where `traceparent` names no span: AWS puts one of its own on every request, with its own
-/// ids or without a parent, and it would break the trace that the caller began.
+/// Reads X-Ray's header only if there is no valid `traceparent`. AWS adds an X-Ray header to every request, with ids of
+/// its own or without a parent, and preferring it would break the caller's trace.
 #[derive(Debug)]
-struct XrayWhereNoW3c(XrayPropagator);
+struct XrayWithoutTraceparent(XrayPropagator);
 
-impl TextMapPropagator for XrayWhereNoW3c {
+impl TextMapPropagator for XrayWithoutTraceparent {
     fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
         self.0.inject_context(context, injector);
     }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn x_ray_is_off_until_it_is_named() {
+    fn xray_is_off_unless_it_is_named() {
         let nothing = "0".repeat(32);
         for names in ["", DEFAULT, "none"] {
             assert!(!Propagators::parse(names).unwrap().xray, "{names}");
@@ -103,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn w3c_comes_before_x_ray_whatever_the_order() {
+    fn traceparent_wins_over_xray_in_any_order() {
         for names in ["tracecontext,xray", "xray, tracecontext"] {
             let (w3c, xray) = (("traceparent", TRACEPARENT), ("x-amzn-trace-id", XRAY));
             assert_eq!(trace_id(names, &[w3c, xray]), "0af7651916cd43dd8448eb211c80319c");
             assert_eq!(trace_id(names, &[xray]), "58406520a006649127e371903a2de979");
-            // As API Gateway sends it: a root without a parent, which names no span.
+            // API Gateway sends a root without a parent, which names no span.
             let root = ("x-amzn-trace-id", "Root=1-58406520-a006649127e371903a2de979");
             assert_eq!(trace_id(names, &[root]), "0".repeat(32));
             assert_eq!(trace_id(names, &[w3c, root]), "0af7651916cd43dd8448eb211c80319c");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_x_ray_header_that_leaves_has_x_rays_form() {
+    fn injected_xray_header_has_the_xray_form() {
         let propagators = Propagators::parse("tracecontext,baggage,xray").unwrap().composite;
         let context = propagators.extract(&carrier(&[("x-amzn-trace-id", XRAY)]));
         let mut sent = HashMap::new();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_x_ray_trace_id_begins_with_the_time() {
+    fn xray_trace_id_begins_with_the_time() {
         let seconds = || SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO).as_secs();
         let (before, id, after) = (seconds(), XrayIdGenerator::default().new_trace_id().to_string(), seconds());
         let time = u64::from_str_radix(&id[..8], 16).unwrap();
@@ -134,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_said_so() {
+    fn unknown_name_is_an_error() {
         let error = Propagators::parse("tracecontext,b3").err().unwrap().to_string();
-        assert_eq!(error, r#"OTEL_PROPAGATORS: "b3" is none of tracecontext, baggage, xray, none"#);
+        assert_eq!(error, r#"OTEL_PROPAGATORS: "b3" is not one of tracecontext, baggage, xray, none"#);
     }
 }

@@ -11,54 +11,57 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use crate::setup::client::Client;
-use crate::setup::losses::{Counting, Losses};
-use crate::setup::sampler::CriticalRoutes;
+use crate::setup::counting_exporter::CountingExporter;
+use crate::setup::drop_log::DropLog;
+use crate::setup::export_client::ExportClient;
+use crate::setup::sampler::CriticalRouteSampler;
 
-/// Longest wait for one export, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise. The collector is a neighbour: what it does
-/// not take at once it will not take soon, and whoever pays for the wait is the next caller. For the same reason nothing that it
-/// refuses is sent again.
+/// Timeout of one export, unless `OTEL_EXPORTER_OTLP_TIMEOUT` is set. The collector runs in the same environment: if it
+/// does not accept an export at once, it will not do so soon, and waiting would delay the next invocation. A rejected
+/// export is not retried, for the same reason.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where everything that is recorded goes. Spans and log records wait in queues of 2,048 each (`OTEL_BSP_MAX_QUEUE_SIZE`,
-/// `OTEL_BLRP_MAX_QUEUE_SIZE`); what does not fit is dropped and counted, so that memory is bounded whatever the collector does.
+/// The providers of all signals. Spans and log records wait in queues of 2,048 each (`OTEL_BSP_MAX_QUEUE_SIZE`,
+/// `OTEL_BLRP_MAX_QUEUE_SIZE`). A full queue drops and counts the rest, so that memory is bounded whatever the
+/// collector does.
 pub(super) struct Providers {
     pub(super) traces: SdkTracerProvider,
     pub(super) metrics: SdkMeterProvider,
     pub(super) logs: SdkLoggerProvider,
-    /// Longest wait for one export.
+    /// Timeout of one export.
     pub(super) export_timeout: Duration,
 }
 
 impl Providers {
-    /// The providers as the `OTEL_*` variables say. The meter provider is the process's from here on.
+    /// Builds the providers from the `OTEL_*` variables, and sets the global meter provider.
     pub(super) fn from_env(critical_routes: &'static [&'static str], xray: bool) -> anyhow::Result<Self> {
-        let (resource, export_timeout, losses) = (resource(), export_timeout(), Arc::new(Losses::default()));
-        let client = Client::new(export_timeout)?;
-        let once = RetryPolicy::disabled;
-        let spans = SpanExporter::builder().with_http().with_http_client(client.clone()).with_retry_policy(once());
-        let metrics = MetricExporter::builder().with_http().with_http_client(client.clone()).with_retry_policy(once());
-        let logs = LogExporter::builder().with_http().with_http_client(client).with_retry_policy(once());
+        let (resource, export_timeout, drop_log) = (resource(), export_timeout(), Arc::new(DropLog::default()));
+        let client = ExportClient::new(export_timeout)?;
+        let no_retry = RetryPolicy::disabled;
+        let spans = SpanExporter::builder().with_http().with_http_client(client.clone()).with_retry_policy(no_retry());
+        let metrics =
+            MetricExporter::builder().with_http().with_http_client(client.clone()).with_retry_policy(no_retry());
+        let logs = LogExporter::builder().with_http().with_http_client(client).with_retry_policy(no_retry());
 
-        let metrics = Counting::metrics(metrics.build()?, &losses);
+        let metrics = CountingExporter::metrics(metrics.build()?, &drop_log);
         let metrics =
             SdkMeterProvider::builder().with_resource(resource.clone()).with_periodic_exporter(metrics).build();
-        // First of all, because the others count what they drop.
+        // Before the other providers are built, because they count what they drop.
         opentelemetry::global::set_meter_provider(metrics.clone());
 
-        let spans = Counting::spans(spans.build()?, &losses);
+        let spans = CountingExporter::spans(spans.build()?, &drop_log);
         let traces = SdkTracerProvider::builder().with_resource(resource.clone());
-        let traces = traces.with_sampler(CriticalRoutes::from_env(critical_routes)).with_batch_exporter(spans);
-        // X-Ray refuses a trace whose id does not begin with the time.
+        let traces = traces.with_sampler(CriticalRouteSampler::from_env(critical_routes)).with_batch_exporter(spans);
+        // X-Ray rejects a trace whose id does not begin with the time.
         let traces = if xray { traces.with_id_generator(XrayIdGenerator::default()) } else { traces };
 
-        let logs = Counting::logs(logs.build()?, &losses);
+        let logs = CountingExporter::logs(logs.build()?, &drop_log);
         let logs = SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(logs).build();
         Ok(Self { traces: traces.build(), metrics, logs, export_timeout })
     }
 
-    /// Sends what is recorded, and returns when it is sent or refused. The signals go side by side, so that a slow collector
-    /// costs one wait, not three.
+    /// Sends what is recorded, and returns when every export has succeeded or failed. The signals are sent in parallel,
+    /// so that a slow collector costs one wait, not three.
     pub(super) fn flush(&self) {
         std::thread::scope(|scope| {
             scope.spawn(|| self.traces.force_flush());

@@ -1,23 +1,23 @@
-//! Which traces are kept: what the environment says, and always those of the critical routes.
+//! Sampling: the standard sampler that the environment names, and always the critical routes.
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId};
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{Config, SamplingDecision, SamplingResult, ShouldSample};
 
-/// Samples SERVER spans of critical routes, and what is below a sampled span of this process; a sampler of the standard decides
-/// about the rest.
+/// Samples the SERVER spans of critical routes and all spans below a sampled span of this process. A standard sampler
+/// decides about all other spans.
 ///
-/// A caller that does not sample is overridden on a critical route. The trace then begins with this function's span, whose
-/// parent is nowhere. What this function calls gets a sampled parent, so that the trace is whole from here on, under any of
-/// the `parentbased_` samplers.
+/// On a critical route, a caller's decision not to sample is overridden. The exported trace then starts with this
+/// function's span, and that span's parent is missing. Functions that this function calls see a sampled parent, so the
+/// trace is complete from here on with any `parentbased_` sampler.
 #[derive(Debug, Clone)]
-pub(crate) struct CriticalRoutes {
+pub(super) struct CriticalRouteSampler {
     routes: &'static [&'static str],
     otherwise: Box<dyn ShouldSample>,
 }
 
-impl CriticalRoutes {
-    /// `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` decide about other routes, as the SDK reads them.
+impl CriticalRouteSampler {
+    /// Other routes are sampled by `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, which the SDK reads.
     pub(super) fn from_env(routes: &'static [&'static str]) -> Self {
         Self { routes, otherwise: Config::default().sampler }
     }
@@ -33,7 +33,7 @@ impl CriticalRoutes {
     }
 }
 
-impl ShouldSample for CriticalRoutes {
+impl ShouldSample for CriticalRouteSampler {
     fn should_sample(
         &self,
         parent: Option<&Context>,
@@ -55,9 +55,9 @@ impl ShouldSample for CriticalRoutes {
     }
 }
 
-/// Whether a route is `above`, or one of the routes under it.
-fn is_below(route: &str, above: &str) -> bool {
-    route.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether a route is `prefix` or a route below it.
+fn is_below(route: &str, prefix: &str) -> bool {
+    route.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -82,11 +82,12 @@ mod tests {
     const REQUESTS: u64 = 1_000;
     const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
 
-    /// Trace ids that are spread evenly over what the ratio looks at, the lower half, so that a tenth is a tenth.
+    /// Spreads the lower halves of trace ids evenly. The ratio sampler decides by them, so that exactly a tenth is
+    /// sampled.
     #[derive(Debug, Default)]
-    struct Even(AtomicU64);
+    struct EvenIds(AtomicU64);
 
-    impl IdGenerator for Even {
+    impl IdGenerator for EvenIds {
         fn new_trace_id(&self) -> TraceId {
             let n = self.0.fetch_add(1, Ordering::Relaxed) % REQUESTS;
             let slot = u64::MAX / REQUESTS;
@@ -98,12 +99,13 @@ mod tests {
         }
     }
 
-    /// The sampled spans that requests leave, each with a child, and the `traceparent` that the last one's child would send.
+    /// Sends requests, whose spans have one child each. Returns the sampled spans, and the `traceparent` that the last
+    /// child would send.
     async fn request(path: &str, traceparent: Option<&str>, times: u64, otherwise: Sampler) -> (Vec<SpanData>, String) {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
         let exporter = InMemorySpanExporter::default();
-        let sampler = CriticalRoutes { routes: &["/orders"], otherwise: Box::new(otherwise) };
-        let provider = SdkTracerProvider::builder().with_sampler(sampler).with_id_generator(Even::default());
+        let sampler = CriticalRouteSampler { routes: &["/orders"], otherwise: Box::new(otherwise) };
+        let provider = SdkTracerProvider::builder().with_sampler(sampler).with_id_generator(EvenIds::default());
         let provider = provider.with_simple_exporter(exporter.clone()).build();
         let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
         let handler =
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_critical_request_is_sampled_and_a_tenth_of_the_others() {
+    async fn all_critical_requests_and_a_tenth_of_the_others_are_sampled() {
         let (critical, _) = request("/orders/7", None, REQUESTS, a_tenth()).await;
         assert_eq!(critical.len() as u64, 2 * REQUESTS, "each request and its child");
         let (others, _) = request("/ordersheets", None, REQUESTS, a_tenth()).await;
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_does_not_sample_is_overridden_on_a_critical_route_only() {
+    async fn unsampled_caller_is_overridden_only_on_a_critical_route() {
         let unsampled = format!("{CALLER}-00");
         let (spans, sent) = request("/orders/7", Some(&unsampled), 1, a_tenth()).await;
         assert_eq!(spans.len(), 2);
@@ -152,13 +154,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_samples_is_followed() {
+    async fn sampled_caller_is_followed() {
         let (spans, sent) = request("/ordersheets", Some(&format!("{CALLER}-01")), 1, a_tenth()).await;
         assert_eq!((spans.len(), &sent[sent.len() - 3..]), (2, "-01"));
     }
 
     #[tokio::test]
-    async fn below_a_critical_request_all_is_sampled_whatever_the_standard_sampler() {
+    async fn spans_below_a_critical_request_are_sampled_with_any_standard_sampler() {
         for otherwise in [Sampler::AlwaysOff, Sampler::TraceIdRatioBased(0.0)] {
             assert_eq!(request("/orders/7", None, 1, otherwise).await.0.len(), 2);
         }

@@ -1,23 +1,23 @@
-//! Timeouts that stand still while the process is frozen.
+//! Timeouts that do not count the time in which the process is frozen.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::error::Elapsed;
 
-/// A time limit is a row of such steps. A freeze is in one of them, which counts as no more than it would have taken.
+/// A timeout is waited for in steps of this length. A freeze falls into one step, and counts as no more than that step.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Waits for a future no longer than `limit`, of which a freeze counts as [`STEP`] at most.
-pub(super) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+/// Waits for a future for at most `limit`. A freeze counts as at most 50 ms of it.
+pub(super) async fn excluding_freezes<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut left = limit;
     loop {
         let step = left.min(STEP);
-        let waited = tokio::time::timeout(step, future.as_mut()).await;
+        let result = tokio::time::timeout(step, future.as_mut()).await;
         left -= step;
-        if waited.is_ok() || left.is_zero() {
-            return waited;
+        if result.is_ok() || left.is_zero() {
+            return result;
         }
     }
 }
@@ -32,8 +32,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_freeze_counts_as_one_step() {
-        let wait = tokio::spawn(timeout(3 * STEP, pending::<()>()));
+    async fn freeze_counts_as_one_step() {
+        let wait = tokio::spawn(excluding_freezes(3 * STEP, pending::<()>()));
         for _ in 0..2 {
             yield_now().await;
             advance(Duration::from_secs(3600)).await;
@@ -45,9 +45,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_done_when_it_is_thawed_is_in_time() {
+    async fn future_that_completed_during_a_freeze_is_in_time() {
         let (done, waited) = tokio::sync::oneshot::channel();
-        let wait = tokio::spawn(timeout(STEP, waited));
+        let wait = tokio::spawn(excluding_freezes(STEP, waited));
         yield_now().await;
         done.send("done").unwrap();
         advance(Duration::from_secs(3600)).await;

@@ -7,14 +7,14 @@ use telemetry::http_client::{self, Peer};
 use tracing::{Instrument as _, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::recorded::{Recorded, attributes, map};
+use crate::recorder::{Recorder, attributes, map};
 
 const DURATION: &str = "http.client.request.duration";
 
 #[derive(Debug)]
-struct Late;
+struct TimedOut;
 
-impl ErrorType for Late {
+impl ErrorType for TimedOut {
     fn error_type(&self) -> &'static str {
         "timeout"
     }
@@ -24,36 +24,36 @@ fn request(host: &str) -> Request<()> {
     Request::get(format!("https://{host}/orders/o1?sig=5ecret")).body(()).unwrap()
 }
 
-/// The headers that a peer gets from a caller with baggage.
-async fn carried(peer: Peer) -> HeaderMap {
+/// The headers that a peer receives from a caller with baggage.
+async fn received_headers(peer: Peer) -> HeaderMap {
     let caller = info_span!("caller");
     caller.set_parent(Context::new().with_baggage([KeyValue::new("tenant", "t1")])).unwrap();
-    let carry = async |request: Request<()>| Ok::<_, Late>(Response::new(request.headers().clone()));
-    let sent = http_client::send(request("peer.test"), "/orders/{id}", 0, peer, carry).instrument(caller);
+    let transport = async |request: Request<()>| Ok::<_, TimedOut>(Response::new(request.headers().clone()));
+    let sent = http_client::send(request("peer.test"), "/orders/{id}", 0, peer, transport).instrument(caller);
     sent.await.unwrap().into_body()
 }
 
 #[tokio::test]
-async fn ours_get_the_whole_context_and_a_third_party_only_the_traceparent() {
-    let _recorded = Recorded::start();
-    let ours = carried(Peer::Ours).await;
-    assert_eq!(ours["baggage"], "tenant=t1");
-    assert!(ours.contains_key("traceparent") && ours.contains_key("x-amzn-trace-id"));
-    let theirs = carried(Peer::ThirdParty).await;
-    assert_eq!(theirs.keys().collect::<Vec<_>>(), ["traceparent"]);
+async fn internal_peer_is_sent_the_complete_context_and_third_party_only_traceparent() {
+    let _recorder = Recorder::start();
+    let internal = received_headers(Peer::Internal).await;
+    assert_eq!(internal["baggage"], "tenant=t1");
+    assert!(internal.contains_key("traceparent") && internal.contains_key("x-amzn-trace-id"));
+    let third_party = received_headers(Peer::ThirdParty).await;
+    assert_eq!(third_party.keys().collect::<Vec<_>>(), ["traceparent"]);
 }
 
 #[tokio::test]
-async fn a_request_is_a_span_and_a_measurement() {
-    let recorded = Recorded::start();
-    let carry = async |_| {
+async fn request_is_recorded_as_a_span_and_a_measurement() {
+    let recorder = Recorder::start();
+    let transport = async |_| {
         let mut response = Response::new(());
         *response.version_mut() = Version::HTTP_2;
-        Ok::<_, Late>(response)
+        Ok::<_, TimedOut>(response)
     };
-    http_client::send(request("order.test"), "/orders/{id}", 1, Peer::Ours, carry).await.unwrap();
+    http_client::send(request("order.test"), "/orders/{id}", 1, Peer::Internal, transport).await.unwrap();
 
-    let span = recorded.span();
+    let span = recorder.span();
     assert_eq!((&*span.name, &span.span_kind, &span.status), ("GET /orders/{id}", &SpanKind::Client, &Status::Unset));
     let mut expected = map([
         ("http.request.method", "GET"),
@@ -62,7 +62,7 @@ async fn a_request_is_a_span_and_a_measurement() {
         ("server.address", "order.test"),
         ("server.port", "443"),
     ]);
-    let point = recorded.point(DURATION, "server.address", "order.test");
+    let point = recorder.point(DURATION, "server.address", "order.test");
     assert_eq!((point.unit.as_str(), point.count, point.buckets.len()), ("s", 1, 14));
     assert_eq!(point.attributes, expected);
     expected.extend(map([
@@ -74,28 +74,28 @@ async fn a_request_is_a_span_and_a_measurement() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_template_is_named_by_its_method() {
-    let recorded = Recorded::start();
-    let carry = async |_| Ok::<_, Late>(Response::new(()));
-    http_client::send(request("issuer.test"), None, 0, Peer::ThirdParty, carry).await.unwrap();
-    let span = recorded.span();
+async fn span_without_a_template_is_named_by_the_method() {
+    let recorder = Recorder::start();
+    let transport = async |_| Ok::<_, TimedOut>(Response::new(()));
+    http_client::send(request("issuer.test"), None, 0, Peer::ThirdParty, transport).await.unwrap();
+    let span = recorder.span();
     assert_eq!(span.name, "GET");
     assert!(!attributes(&span).contains_key("url.template"));
 }
 
 #[tokio::test]
-async fn an_error_has_one_type_on_the_span_and_on_the_metric() {
-    for (host, error_type) in [("404.test", "404"), ("503.test", "503"), ("late.test", "timeout")] {
-        let recorded = Recorded::start();
-        let carry = async |_| {
-            let status = error_type.parse().map_err(|_| Late)?;
-            Ok::<_, Late>(Response::builder().status::<u16>(status).body(()).unwrap())
+async fn error_has_the_same_type_on_span_and_metric() {
+    for (host, error_type) in [("404.test", "404"), ("503.test", "503"), ("slow.test", "timeout")] {
+        let recorder = Recorder::start();
+        let transport = async |_| {
+            let status = error_type.parse().map_err(|_| TimedOut)?;
+            Ok::<_, TimedOut>(Response::builder().status::<u16>(status).body(()).unwrap())
         };
-        let _ = http_client::send(request(host), "/orders/{id}", 0, Peer::Ours, carry).await;
+        let _ = http_client::send(request(host), "/orders/{id}", 0, Peer::Internal, transport).await;
 
-        let span = recorded.span();
+        let span = recorder.span();
         assert_eq!((&span.status, attributes(&span)["error.type"].as_str()), (&Status::error(""), error_type));
-        let point = recorded.point(DURATION, "server.address", host);
+        let point = recorder.point(DURATION, "server.address", host);
         assert_eq!(point.attributes["error.type"], error_type);
     }
 }

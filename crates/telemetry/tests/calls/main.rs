@@ -1,9 +1,9 @@
-//! What calls and messages leave: the spans, their links and their metrics, and what goes along with what is sent.
+//! The spans, links and metrics of calls and messages, and the contexts that are sent with them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's panic is its report")]
 
-mod aws;
 mod dynamodb;
+mod fake_aws;
 mod http_client;
 mod messaging;
-mod recorded;
+mod recorder;
 mod sqs;

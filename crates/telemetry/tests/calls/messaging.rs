@@ -6,7 +6,7 @@ use telemetry::messaging::{self, System};
 use telemetry::propagation::{self, Carrier};
 use tracing::{Instrument as _, Span, info_span};
 
-use crate::recorded::{Recorded, attributes, map};
+use crate::recorder::{Recorder, attributes, map};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -29,15 +29,15 @@ fn sender() -> Context {
 }
 
 #[tokio::test]
-async fn a_record_is_sent_in_a_span_whose_context_it_carries() {
-    let recorded = Recorded::start();
+async fn sent_record_carries_the_context_of_its_span() {
+    let recorder = Recorder::start();
     let sent = messaging::send(System::Kafka, "sent", async |headers| {
         Span::current().record("messaging.kafka.offset", 7);
         Ok::<_, Broken>(headers)
     });
     let headers = sent.await.unwrap();
 
-    let span = recorded.span();
+    let span = recorder.span();
     assert_eq!((&*span.name, &span.span_kind, &span.status), ("send sent", &SpanKind::Producer, &Status::Unset));
     assert_eq!(propagation::extract_span(&headers).unwrap().span_id(), span.span_context.span_id());
     let expected = map([
@@ -48,19 +48,20 @@ async fn a_record_is_sent_in_a_span_whose_context_it_carries() {
         ("messaging.system", "kafka"),
     ]);
     assert_eq!(attributes(&span), expected);
-    let took = recorded.point("messaging.client.operation.duration", "messaging.destination.name", "sent");
-    let count = recorded.point("messaging.client.sent.messages", "messaging.destination.name", "sent");
-    assert_eq!((took.count, count.count), (1, 1));
+    let duration = recorder.point("messaging.client.operation.duration", "messaging.destination.name", "sent");
+    let count = recorder.point("messaging.client.sent.messages", "messaging.destination.name", "sent");
+    assert_eq!((duration.count, count.count), (1, 1));
 }
 
 #[tokio::test]
-async fn a_stored_record_is_sent_as_a_child_of_its_cause_and_links_the_invocation() {
-    let recorded = Recorded::start();
-    let cause = carrier(&[("traceparent", TRACEPARENT), ("baggage", "tenant=t1")]);
-    let sent = messaging::send_stored(System::Kafka, "stored", &cause, async |headers| Ok::<_, Broken>(headers));
+async fn record_from_outbox_is_a_child_of_its_creation_context_and_links_the_invocation() {
+    let recorder = Recorder::start();
+    let creation_context = carrier(&[("traceparent", TRACEPARENT), ("baggage", "tenant=t1")]);
+    let write = async |headers| Ok::<_, Broken>(headers);
+    let sent = messaging::send_from_outbox(System::Kafka, "stored", &creation_context, write);
     let headers = sent.instrument(info_span!("invocation")).await.unwrap();
 
-    let [span, invocation] = <[_; 2]>::try_from(recorded.spans()).unwrap();
+    let [span, invocation] = <[_; 2]>::try_from(recorder.spans()).unwrap();
     assert_eq!(span.span_context.trace_id().to_string(), TRACE);
     assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331");
     assert_eq!(span.links.len(), 1);
@@ -69,36 +70,36 @@ async fn a_stored_record_is_sent_as_a_child_of_its_cause_and_links_the_invocatio
 }
 
 #[tokio::test]
-async fn a_stored_record_without_a_cause_is_the_invocations_own() {
-    let recorded = Recorded::start();
+async fn record_from_outbox_without_a_creation_context_is_a_child_of_the_invocation() {
+    let recorder = Recorder::start();
     let none = Carrier::new();
-    let sent = messaging::send_stored(System::Kafka, "alone", &none, async |_| Ok::<_, Broken>(()));
+    let sent = messaging::send_from_outbox(System::Kafka, "alone", &none, async |_| Ok::<_, Broken>(()));
     sent.instrument(info_span!("invocation")).await.unwrap();
-    let [span, invocation] = <[_; 2]>::try_from(recorded.spans()).unwrap();
+    let [span, invocation] = <[_; 2]>::try_from(recorder.spans()).unwrap();
     assert_eq!(span.parent_span_id, invocation.span_context.span_id());
     assert_eq!(span.links.len(), 0);
 }
 
 #[tokio::test]
-async fn a_failed_send_has_one_error_type_on_the_span_and_on_the_metrics() {
-    let recorded = Recorded::start();
+async fn failed_send_has_the_same_error_type_on_span_and_metrics() {
+    let recorder = Recorder::start();
     let sent = messaging::send(System::Kafka, "unsent", async |_| Err::<(), _>(Broken));
     assert_eq!(sent.await, Err(Broken));
-    let span = recorded.span();
+    let span = recorder.span();
     assert_eq!((&span.status, attributes(&span)["error.type"].as_str()), (&Status::error(""), "broken"));
     for metric in ["messaging.client.operation.duration", "messaging.client.sent.messages"] {
-        let point = recorded.point(metric, "messaging.destination.name", "unsent");
+        let point = recorder.point(metric, "messaging.destination.name", "unsent");
         assert_eq!(point.attributes["error.type"], "broken", "{metric}");
     }
 }
 
 #[tokio::test]
-async fn a_record_is_processed_below_the_invocation_and_links_its_sender() {
-    let recorded = Recorded::start();
+async fn process_span_is_a_child_of_the_invocation_and_links_the_sender() {
+    let recorder = Recorder::start();
     let processed = messaging::process(System::Kafka, "processed", sender(), async { Ok::<_, Broken>(()) });
     processed.instrument(info_span!("invocation")).await.unwrap();
 
-    let [span, invocation] = <[_; 2]>::try_from(recorded.spans()).unwrap();
+    let [span, invocation] = <[_; 2]>::try_from(recorder.spans()).unwrap();
     assert_eq!(
         (&*span.name, &span.span_kind, &span.status),
         ("process processed", &SpanKind::Consumer, &Status::Unset)
@@ -114,52 +115,52 @@ async fn a_record_is_processed_below_the_invocation_and_links_its_sender() {
     ]);
     assert_eq!(attributes(&span), expected);
 
-    let took = recorded.point("messaging.process.duration", "messaging.destination.name", "processed");
-    let count = recorded.point("messaging.client.consumed.messages", "messaging.destination.name", "processed");
-    assert_eq!((took.unit.as_str(), took.count, took.buckets.len()), ("s", 1, 14));
+    let duration = recorder.point("messaging.process.duration", "messaging.destination.name", "processed");
+    let count = recorder.point("messaging.client.consumed.messages", "messaging.destination.name", "processed");
+    assert_eq!((duration.unit.as_str(), duration.count, duration.buckets.len()), ("s", 1, 14));
     assert_eq!((count.unit.as_str(), count.count), ("{message}", 1));
-    assert_eq!(took.attributes, count.attributes);
-    let elsewhere = recorded.points("messaging.client.operation.duration", "messaging.destination.name", "processed");
-    assert_eq!(elsewhere.len(), 0, "processing is no client's operation");
+    assert_eq!(duration.attributes, count.attributes);
+    let elsewhere = recorder.points("messaging.client.operation.duration", "messaging.destination.name", "processed");
+    assert_eq!(elsewhere.len(), 0, "processing is not a client operation");
 }
 
 #[tokio::test]
-async fn each_delivery_is_counted_once_and_a_failed_one_by_its_error() {
-    let recorded = Recorded::start();
+async fn each_delivery_is_counted_once_and_failures_by_error_type() {
+    let recorder = Recorder::start();
     for result in [Err(Broken), Err(Broken), Ok(())] {
         let handled = async {
-            let nobody = propagation::extract(&Carrier::new());
-            messaging::process(System::AwsSqs, "again", nobody, async { result }).await
+            let no_sender = propagation::extract(&Carrier::new());
+            messaging::process(System::AwsSqs, "again", no_sender, async { result }).await
         };
         let _ = handled.instrument(info_span!("invocation")).await;
     }
     let mut counts: Vec<_> =
-        recorded.points("messaging.client.consumed.messages", "messaging.destination.name", "again");
+        recorder.points("messaging.client.consumed.messages", "messaging.destination.name", "again");
     counts.sort_by_key(|point| point.count);
     let counts = counts.iter().map(|point| (point.count, point.attributes.get("error.type").map(String::as_str)));
     assert_eq!(counts.collect::<Vec<_>>(), [(1, None), (2, Some("broken"))]);
-    let failed = recorded.spans().remove(0);
+    let failed = recorder.spans().remove(0);
     assert_eq!((&failed.status, attributes(&failed)["error.type"].as_str()), (&Status::error(""), "broken"));
-    assert_eq!(failed.links.len(), 0, "nobody said who sent it");
+    assert_eq!(failed.links.len(), 0, "the message names no sender");
 }
 
 #[tokio::test]
-async fn the_senders_baggage_goes_on_and_its_trace_does_not() {
-    let recorded = Recorded::start();
+async fn senders_baggage_is_continued_but_not_its_trace() {
+    let recorder = Recorder::start();
     let send = messaging::send(System::Kafka, "onward", async |headers| Ok::<_, Broken>(headers));
     let processed = messaging::process(System::Kafka, "inward", sender(), send);
     let headers = processed.instrument(info_span!("invocation")).await.unwrap();
 
     assert_eq!(headers["baggage"], "tenant=t1");
-    let [send, process, invocation] = <[_; 3]>::try_from(recorded.spans()).unwrap();
+    let [send, process, invocation] = <[_; 3]>::try_from(recorder.spans()).unwrap();
     assert_eq!(send.parent_span_id, process.span_context.span_id());
     assert_eq!(process.parent_span_id, invocation.span_context.span_id());
     assert_ne!(send.span_context.trace_id().to_string(), TRACE);
 }
 
 #[test]
-fn a_queues_message_names_its_sender_in_the_w3c_form_or_else_in_x_rays() {
-    let _recorded = Recorded::start();
+fn sqs_sender_is_read_from_traceparent_or_else_from_the_xray_header() {
+    let _recorder = Recorder::start();
     let message = |json| serde_json::from_value::<SqsMessage>(json).unwrap();
     let w3c = serde_json::json!({"traceparent": {"dataType": "String", "stringValue": TRACEPARENT}});
     let xray = serde_json::json!({

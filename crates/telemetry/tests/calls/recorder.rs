@@ -1,4 +1,4 @@
-//! What is recorded while a test runs.
+//! Records the spans and metrics of a test in memory.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -14,13 +14,13 @@ use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
-/// The spans of a test's own thread, and the metrics of all tests.
-pub(crate) struct Recorded {
+/// Records the spans of a test's own thread. The metrics of all tests are recorded together.
+pub(crate) struct Recorder {
     spans: InMemorySpanExporter,
     _subscriber: tracing::subscriber::DefaultGuard,
 }
 
-/// One metric with one set of attributes.
+/// A data point: one metric with one set of attributes.
 #[derive(Debug)]
 pub(crate) struct Point {
     pub(crate) unit: String,
@@ -29,31 +29,31 @@ pub(crate) struct Point {
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
-impl Recorded {
-    /// Records from here on.
+impl Recorder {
+    /// Records until this is dropped.
     pub(crate) fn start() -> Self {
         metrics();
         let spans = InMemorySpanExporter::default();
         let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test")).with_location(false);
         let layer = layer.with_threads(false).with_tracked_inactivity(false).with_target(false);
-        // As in a function: the SDK's own spans are below it.
+        // As in a function: without the SDK's own spans, which are below INFO.
         let layer = layer.with_filter(LevelFilter::INFO);
         Self { spans, _subscriber: tracing_subscriber::registry().with(layer).set_default() }
     }
 
-    /// The spans that have ended, in their order.
+    /// The finished spans, in the order in which they ended.
     pub(crate) fn spans(&self) -> Vec<SpanData> {
         self.spans.get_finished_spans().unwrap()
     }
 
-    /// The only span that has ended.
+    /// The finished span. Panics unless there is exactly one.
     pub(crate) fn span(&self) -> SpanData {
         let [span] = <[_; 1]>::try_from(self.spans()).unwrap();
         span
     }
 
-    /// What a metric has, where an attribute has a value that is this test's own.
+    /// The data points of a metric in which an attribute has a value that only this test uses.
     pub(crate) fn points(&self, name: &str, key: &str, value: &str) -> Vec<Point> {
         let (provider, exporter) = metrics();
         provider.force_flush().unwrap();
@@ -64,19 +64,18 @@ impl Recorded {
         points.filter(|point| point.attributes.get(key).is_some_and(|known| known == value)).collect()
     }
 
-    /// The only one of [`Self::points`].
+    /// The data point of [`Self::points`]. Panics unless there is exactly one.
     pub(crate) fn point(&self, name: &str, key: &str, value: &str) -> Point {
         let [point] = <[_; 1]>::try_from(self.points(name, key, value)).unwrap();
         point
     }
 }
 
-/// A span's attributes as text; an array's with spaces between.
+/// A span's attributes as text; the elements of an array are separated by spaces.
 pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
     texts(span.attributes.iter())
 }
 
-/// A map of text.
 pub(crate) fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
     entries.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
@@ -88,7 +87,7 @@ fn texts<'a>(attributes: impl Iterator<Item = &'a KeyValue>) -> BTreeMap<String,
             Value::Array(Array::String(texts)) => texts.iter().map(StringValue::as_str).collect::<Vec<_>>().join(" "),
             value => value.to_string(),
         };
-        assert_eq!(texts.insert(key.to_string(), text), None, "{key} is there twice");
+        assert_eq!(texts.insert(key.to_string(), text), None, "{key} is set twice");
     }
     texts
 }
@@ -118,7 +117,7 @@ fn points(metric: &Metric) -> Vec<Point> {
     }
 }
 
-/// The process's meter provider and propagator.
+/// The meter provider of this process. Sets the propagators too.
 fn metrics() -> &'static (SdkMeterProvider, InMemoryMetricExporter) {
     static METRICS: OnceLock<(SdkMeterProvider, InMemoryMetricExporter)> = OnceLock::new();
     METRICS.get_or_init(|| {

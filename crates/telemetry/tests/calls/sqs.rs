@@ -9,21 +9,21 @@ use telemetry::aws_sdk::TraceSqs;
 use tracing::{Instrument as _, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::aws::{Answer, Aws};
-use crate::recorded::{Recorded, attributes, map};
+use crate::fake_aws::{FakeAws, Response};
+use crate::recorder::{Recorder, attributes, map};
 
 const DURATION: &str = "messaging.client.operation.duration";
 const SENT: &str = "messaging.client.sent.messages";
-const ACCEPTED: Answer = Ok((200, r#"{"MessageId":"M1","MD5OfMessageBody":""}"#));
+const ACCEPTED: Response = Ok((200, r#"{"MessageId":"M1","MD5OfMessageBody":""}"#));
 
-fn message(aws: &Aws, queue: &str) -> SendMessageFluentBuilder {
+fn message(aws: &FakeAws, queue: &str) -> SendMessageFluentBuilder {
     let config = aws_sdk_sqs::config::Builder::from(&aws.config()).interceptor(TraceSqs).build();
     let url = format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{queue}");
     Client::from_conf(config).send_message().queue_url(url).message_body("{}")
 }
 
-/// Sends a message below a span with baggage; the request's body.
-async fn sent(aws: &Aws, message: SendMessageFluentBuilder) -> Value {
+/// Sends a message below a span with baggage, and returns the body of the request.
+async fn sent(aws: &FakeAws, message: SendMessageFluentBuilder) -> Value {
     let caller = info_span!("caller");
     caller.set_parent(Context::new().with_baggage([KeyValue::new("tenant", "t1")])).unwrap();
     let _ = message.send().instrument(caller).await;
@@ -38,12 +38,12 @@ fn with_attributes(message: SendMessageFluentBuilder, names: &[&str]) -> SendMes
 }
 
 #[tokio::test]
-async fn a_message_is_one_span_whose_context_goes_along() {
-    let recorded = Recorded::start();
-    let aws = Aws::answering([ACCEPTED]);
+async fn message_is_one_span_and_carries_its_context() {
+    let recorder = Recorder::start();
+    let aws = FakeAws::responding([ACCEPTED]);
     let request = sent(&aws, message(&aws, "jobs")).await;
 
-    let [span, caller] = <[_; 2]>::try_from(recorded.spans()).unwrap();
+    let [span, caller] = <[_; 2]>::try_from(recorder.spans()).unwrap();
     assert_eq!((&*span.name, &span.span_kind, &span.status), ("send jobs", &SpanKind::Producer, &Status::Unset));
     assert_eq!(span.parent_span_id, caller.span_context.span_id());
     let expected = map([
@@ -70,17 +70,17 @@ async fn a_message_is_one_span_whose_context_goes_along() {
 }
 
 #[tokio::test]
-async fn a_message_is_measured_and_counted_once() {
-    let recorded = Recorded::start();
-    let aws = Aws::answering([ACCEPTED]);
+async fn message_is_measured_and_counted_once() {
+    let recorder = Recorder::start();
+    let aws = FakeAws::responding([ACCEPTED]);
     sent(&aws, message(&aws, "measured")).await;
 
-    let (took, count) = (
-        recorded.point(DURATION, "messaging.destination.name", "measured"),
-        recorded.point(SENT, "messaging.destination.name", "measured"),
+    let (duration, count) = (
+        recorder.point(DURATION, "messaging.destination.name", "measured"),
+        recorder.point(SENT, "messaging.destination.name", "measured"),
     );
-    assert_eq!((took.unit.as_str(), took.count, took.buckets.len()), ("s", 1, 14));
-    assert_eq!((took.buckets[0], took.buckets[13]), (0.005, 10.0));
+    assert_eq!((duration.unit.as_str(), duration.count, duration.buckets.len()), ("s", 1, 14));
+    assert_eq!((duration.buckets[0], duration.buckets[13]), (0.005, 10.0));
     assert_eq!((count.unit.as_str(), count.count), ("{message}", 1));
     let mut expected = map([
         ("messaging.destination.name", "measured"),
@@ -91,12 +91,12 @@ async fn a_message_is_measured_and_counted_once() {
     ]);
     assert_eq!(count.attributes, expected);
     expected.extend(map([("messaging.operation.type", "send")]));
-    assert_eq!(took.attributes, expected);
+    assert_eq!(duration.attributes, expected);
 }
 
 #[tokio::test]
-async fn the_callers_attributes_come_first_and_there_are_ten_at_most() {
-    let _recorded = Recorded::start();
+async fn callers_attributes_are_kept_and_no_more_than_ten_are_sent() {
+    let _recorder = Recorder::start();
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     for (given, carried) in [
         (&names[..9], &["traceparent"][..]),
@@ -104,7 +104,7 @@ async fn the_callers_attributes_come_first_and_there_are_ten_at_most() {
         (&["traceparent"], &[]),
         (&["baggage"], &["traceparent"]),
     ] {
-        let aws = Aws::answering([ACCEPTED]);
+        let aws = FakeAws::responding([ACCEPTED]);
         let request = sent(&aws, with_attributes(message(&aws, "full"), given)).await;
         let attributes = request["MessageAttributes"].as_object().unwrap();
         for name in given {
@@ -116,26 +116,26 @@ async fn the_callers_attributes_come_first_and_there_are_ten_at_most() {
 }
 
 #[tokio::test]
-async fn an_error_has_one_type_on_the_span_and_on_the_metrics() {
-    let recorded = Recorded::start();
-    let refusal: Answer = Ok((400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#));
-    let aws = Aws::answering([refusal]);
+async fn error_has_the_same_type_on_span_and_metrics() {
+    let recorder = Recorder::start();
+    let rejection: Response = Ok((400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#));
+    let aws = FakeAws::responding([rejection]);
     message(&aws, "unknown").send().await.unwrap_err();
 
-    let span = recorded.span();
+    let span = recorder.span();
     assert_eq!(span.status, Status::error(""));
     assert_eq!(attributes(&span)["error.type"], "QueueDoesNotExist");
     for metric in [DURATION, SENT] {
-        let point = recorded.point(metric, "messaging.destination.name", "unknown");
+        let point = recorder.point(metric, "messaging.destination.name", "unknown");
         assert_eq!(point.attributes["error.type"], "QueueDoesNotExist", "{metric}");
     }
 }
 
 #[tokio::test]
-async fn other_operations_are_left_alone() {
-    let recorded = Recorded::start();
-    let aws = Aws::answering([Ok((200, "{}"))]);
+async fn other_operations_are_not_recorded() {
+    let recorder = Recorder::start();
+    let aws = FakeAws::responding([Ok((200, "{}"))]);
     let config = aws_sdk_sqs::config::Builder::from(&aws.config()).interceptor(TraceSqs).build();
     Client::from_conf(config).purge_queue().queue_url("https://sqs.test/1/q").send().await.unwrap();
-    assert_eq!(recorded.spans().len(), 0);
+    assert_eq!(recorder.spans().len(), 0);
 }

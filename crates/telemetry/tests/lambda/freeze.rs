@@ -1,82 +1,85 @@
-//! What an environment that is frozen, as Lambda does between invocations, loses: nothing.
+//! Environments that are frozen, as Lambda does between invocations: nothing is lost.
 //!
-//! A frozen process's clock goes on: every timeout that it waits for is over when it is thawed.
+//! The clock continues during a freeze, so that every timeout has expired when the process is thawed.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use crate::collector::Behavior;
+use crate::environment::Environment;
 use crate::function::Event;
-use crate::world::{Collector, World};
 
-/// Longest wait for an export, in ms: a freeze must outlast it, and it must outlast what a busy machine takes, which counts.
+/// The timeout of an export, in ms: shorter than a freeze, and longer than an export takes on a busy machine.
 const EXPORT_TIMEOUT: &str = "2000";
-/// Longer than an export's timeout and the wait for a flush. What is tested is that this time does not count.
+/// Longer than the timeouts of an export and a flush. The tests show that this time does not count.
 const FREEZE: Duration = Duration::from_millis(2_100);
 
-/// Waits until the collector has each invocation's span, and a log record of it. It may have some twice.
-async fn all_of(world: &World, invocations: usize) -> anyhow::Result<()> {
-    world
-        .got(|got| {
-            let mut spans: Vec<_> = got.spans.iter().map(|span| &span.span_id).collect();
+/// Waits until the collector has the span and a log record of each invocation. It may have received some of them twice.
+async fn wait_for_all(environment: &Environment, invocations: usize) -> anyhow::Result<()> {
+    environment
+        .collector
+        .wait_until(|received| {
+            let mut spans: Vec<_> = received.spans.iter().map(|span| &span.span_id).collect();
             spans.sort();
             spans.dedup();
-            let logged = |id: &Vec<u8>| got.logs.iter().any(|log| log.span_id == *id);
-            (spans.len() == invocations && spans.into_iter().all(logged)).then_some(())
+            let logged = |id: &Vec<u8>| received.logs.iter().any(|log| log.span_id == *id);
+            spans.len() == invocations && spans.into_iter().all(logged)
         })
         .await
 }
 
-pub(crate) async fn frozen_after_each_answer_a_function_loses_nothing() -> anyhow::Result<()> {
+pub(crate) async fn frozen_after_each_response_loses_nothing() -> anyhow::Result<()> {
     const ROUNDS: usize = 10;
-    // A short delay, so that the timers of the queues too find themselves frozen in everything they do.
+    // With a short delay, the freezes also hit the queues at every point of their own exports.
     let variables = [("OTEL_BSP_SCHEDULE_DELAY", "5"), ("OTEL_BLRP_SCHEDULE_DELAY", "5")];
-    let mut world = World::start(&[&[("OTEL_EXPORTER_OTLP_TIMEOUT", EXPORT_TIMEOUT)], &variables[..]].concat()).await?;
+    let variables = [&[("OTEL_EXPORTER_OTLP_TIMEOUT", EXPORT_TIMEOUT)], &variables[..]].concat();
+    let mut environment = Environment::start(&variables).await?;
     for _ in 0..ROUNDS {
-        world.ask(Event::Succeed, Duration::from_secs(60));
-        let answer = world.answer().await?;
-        world.freeze()?;
-        ensure!(answer.outcome == "response");
-        drop(answer);
+        environment.send(Event::Succeed, Duration::from_secs(60));
+        let response = environment.response().await?;
+        environment.freeze()?;
+        ensure!(response.outcome == "response");
+        drop(response);
         tokio::time::sleep(FREEZE).await;
-        world.thaw()?;
+        environment.thaw()?;
     }
-    all_of(&world, ROUNDS).await
+    wait_for_all(&environment, ROUNDS).await
 }
 
-pub(crate) async fn frozen_while_it_exports_a_function_loses_nothing() -> anyhow::Result<()> {
-    // What the collector does while the function is frozen. If it waits, it takes it when the function is thawed.
-    for frozen in [Collector::Takes, Collector::Hangs, Collector::BreaksOff] {
-        let mut world = World::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", EXPORT_TIMEOUT)]).await?;
-        world.collector(Collector::Hangs);
-        ensure!(world.invoke(Event::Succeed).await? == "response");
+pub(crate) async fn frozen_during_an_export_loses_nothing() -> anyhow::Result<()> {
+    // What the collector does during the freeze. If it hangs, it accepts the exports after the thaw.
+    for during_freeze in [Behavior::Accept, Behavior::Hang, Behavior::Disconnect] {
+        let mut environment = Environment::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", EXPORT_TIMEOUT)]).await?;
+        environment.collector.behave(Behavior::Hang);
+        ensure!(environment.invoke(Event::Succeed).await? == "response");
         // Spans, log records and metrics.
-        world.got(|got| (got.exports == 3).then_some(())).await?;
-        world.freeze()?;
-        world.collector(frozen);
+        environment.collector.wait_until(|received| received.exports == 3).await?;
+        environment.freeze()?;
+        environment.collector.behave(during_freeze);
         tokio::time::sleep(FREEZE).await;
-        if frozen == Collector::BreaksOff {
-            world.got(|got| (got.broken_off == 3).then_some(())).await?;
-            // Before it is thawed, because what breaks off a second time is lost.
-            world.collector(Collector::Takes);
+        if during_freeze == Behavior::Disconnect {
+            environment.collector.wait_until(|received| received.disconnects == 3).await?;
+            // Before the thaw, because an export is sent again only once.
+            environment.collector.behave(Behavior::Accept);
         }
-        world.thaw()?;
-        world.collector(Collector::Takes);
-        all_of(&world, 1).await.with_context(|| format!("{frozen:?}"))?;
-        world.got(|got| (got.metric("faas.invocations", None) == 1).then_some(())).await?;
+        environment.thaw()?;
+        environment.collector.behave(Behavior::Accept);
+        wait_for_all(&environment, 1).await.with_context(|| format!("{during_freeze:?}"))?;
+        environment.collector.wait_until(|received| received.metric("faas.invocations", None) == 1).await?;
     }
     Ok(())
 }
 
-pub(crate) async fn frozen_until_its_connections_are_closed_a_function_loses_nothing() -> anyhow::Result<()> {
-    let mut world = World::start(&[]).await?;
+pub(crate) async fn frozen_until_its_connections_are_closed_loses_nothing() -> anyhow::Result<()> {
+    let mut environment = Environment::start(&[]).await?;
     for round in 1..=20 {
-        ensure!(world.invoke(Event::Succeed).await? == "response");
-        world.idle_after(round).await?;
-        all_of(&world, round).await?;
-        world.freeze()?;
-        world.close_connections().await?;
-        world.thaw()?;
+        ensure!(environment.invoke(Event::Succeed).await? == "response");
+        environment.idle_after(round).await?;
+        wait_for_all(&environment, round).await?;
+        environment.freeze()?;
+        environment.collector.close_connections().await?;
+        environment.thaw()?;
     }
     Ok(())
 }

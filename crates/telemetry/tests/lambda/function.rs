@@ -1,4 +1,4 @@
-//! The function under test: this very binary, started by [`crate::world`].
+//! The function under test. It is this test binary itself, started by [`crate::environment`].
 
 use std::time::{Duration, SystemTime};
 
@@ -7,21 +7,21 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use telemetry::Trigger;
 
-/// What the function is asked to do.
+/// What the function does in an invocation.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
     Succeed,
     Fail,
     Panic,
-    /// Record so many spans.
+    /// Records this many spans.
     Record(usize),
-    /// Go on until the deadline.
-    UseAllTheTime,
-    /// Go on for good.
+    /// Returns at the deadline.
+    WaitForDeadline,
+    /// Never returns.
     Hang,
 }
 
-/// Runs the function until its environment ends.
+/// Runs the function until the environment ends.
 pub(crate) fn run() -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let telemetry = telemetry::init()?;
@@ -31,13 +31,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 async fn handle(event: LambdaEvent<Event>) -> anyhow::Result<()> {
     let sent = telemetry::propagation::inject(&tracing::Span::current());
-    tracing::info!(traceparent = sent.get("traceparent").map(String::as_str), "begun");
+    tracing::info!(traceparent = sent.get("traceparent").map(String::as_str), "started");
     match event.payload {
         Event::Succeed => {}
-        Event::Fail => bail!("asked to fail"),
-        Event::Panic => panic!("asked to panic"),
+        Event::Fail => bail!("failed as requested"),
+        Event::Panic => panic!("panicked as requested"),
         Event::Record(spans) => (0..spans).for_each(|_| drop(tracing::info_span!("recorded").entered())),
-        Event::UseAllTheTime => {
+        Event::WaitForDeadline => {
             let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
             tokio::time::sleep(left).await;
         }

@@ -1,171 +1,188 @@
-//! A collector that is away, slow, late or refusing: nothing fails, nothing grows, and what is lost is counted.
+//! Collectors that are down, slow, late or reject exports: no invocation fails, memory is bounded, and every drop is
+//! counted.
 
 use std::time::Duration;
 
 use anyhow::ensure;
 use rustix::process::Signal;
 
+use crate::collector::Behavior;
+use crate::environment::Environment;
 use crate::function::Event;
-use crate::world::{Collector, World};
+use crate::received::Received;
 
-const DROPPED: &str = "otel.sdk.processor.span.processed";
+const PROCESSED: &str = "otel.sdk.processor.span.processed";
 const EXPORTED: &str = "otel.sdk.exporter.span.exported";
 
-/// An address where nobody is.
-fn away() -> anyhow::Result<String> {
+/// A URL at which nothing listens.
+fn unreachable_url() -> anyhow::Result<String> {
     Ok(format!("http://{}", std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?))
 }
 
-pub(crate) async fn one_that_is_away_fails_nothing() -> anyhow::Result<()> {
-    let mut world = World::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &away()?)]).await?;
+pub(crate) async fn collector_that_is_down_fails_no_invocation() -> anyhow::Result<()> {
+    let mut environment = Environment::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &unreachable_url()?)]).await?;
     for _ in 0..20 {
-        ensure!(world.invoke(Event::Succeed).await? == "response");
+        ensure!(environment.invoke(Event::Succeed).await? == "response");
     }
-    let lines = world.lines_to("the collector did not take all telemetry").await?;
-    ensure!(!lines.iter().any(|line| line.contains("opentelemetry")), "the SDK's own lines are silent: {lines:?}");
+    let lines = environment.lines_until("the collector did not accept all telemetry").await?;
+    ensure!(
+        !lines.iter().any(|line| line.contains("opentelemetry")),
+        "the SDK's own lines must not be printed: {lines:?}"
+    );
     Ok(())
 }
 
-pub(crate) async fn a_slow_one_gets_everything() -> anyhow::Result<()> {
+pub(crate) async fn slow_collector_receives_everything() -> anyhow::Result<()> {
     const INVOCATIONS: usize = 5;
-    // Each export takes longer than a flush is waited for, which is half of its own timeout, and less than that.
-    let mut world = World::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")]).await?;
-    world.collector(Collector::TakesSlowly(Duration::from_millis(1200)));
+    // Each export takes longer than the wait for a flush (half the export timeout), and less than the export timeout.
+    let mut environment = Environment::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")]).await?;
+    environment.collector.behave(Behavior::AcceptAfter(Duration::from_millis(1200)));
     for _ in 0..INVOCATIONS {
-        ensure!(world.invoke(Event::Succeed).await? == "response");
+        ensure!(environment.invoke(Event::Succeed).await? == "response");
     }
-    // What was recorded in the pause is sent by the queues' timers.
-    world.got(|got| (got.spans.len() == INVOCATIONS && got.logs.len() == INVOCATIONS).then_some(())).await
+    // What is recorded during the backoff is sent by the queues' timers.
+    let all = |received: &Received| received.spans.len() == INVOCATIONS && received.logs.len() == INVOCATIONS;
+    environment.collector.wait_until(all).await
 }
 
-pub(crate) async fn one_that_is_late_is_left_alone_until_sigterm() -> anyhow::Result<()> {
+pub(crate) async fn late_collector_gets_no_flush_during_the_backoff_until_sigterm() -> anyhow::Result<()> {
     const INVOCATIONS: usize = 50;
-    let mut world = World::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "100")]).await?;
-    world.collector(Collector::Hangs);
+    let mut environment = Environment::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "100")]).await?;
+    environment.collector.behave(Behavior::Hang);
     for _ in 0..INVOCATIONS {
-        ensure!(world.invoke(Event::Succeed).await? == "response");
+        ensure!(environment.invoke(Event::Succeed).await? == "response");
     }
-    // Spans, log records and metrics each, at every invocation if it were not left alone.
-    let exports = world.got(|got| Some(got.exports)).await?;
+    // Without a backoff there would be three per invocation: spans, log records and metrics.
+    let exports = environment.collector.received(|received| Some(received.exports)).await?;
     ensure!((1..INVOCATIONS).contains(&exports), "{exports}");
 
-    // The pause goes on, unless the machine is slow, and SIGTERM does not wait for its end.
-    world.collector(Collector::Takes);
-    ensure!(world.invoke(Event::Record(1)).await? == "response");
-    world.signal(Signal::TERM)?;
-    ensure!(world.process.wait().await?.success());
-    ensure!(world.got(|got| Some(got.spans.iter().any(|span| span.name == "recorded"))).await?, "it is lost");
+    // The backoff still lasts, unless the machine is slow. SIGTERM does not wait for its end.
+    environment.collector.behave(Behavior::Accept);
+    ensure!(environment.invoke(Event::Record(1)).await? == "response");
+    environment.signal(Signal::TERM)?;
+    ensure!(environment.process.wait().await?.success());
+    let is_received = |received: &Received| received.spans.iter().any(|span| span.name == "recorded");
+    ensure!(environment.collector.received(|received| Some(is_received(received))).await?, "the span is lost");
     Ok(())
 }
 
-pub(crate) async fn one_that_hangs_refuses_and_comes_back_costs_spans_that_are_counted() -> anyhow::Result<()> {
+pub(crate) async fn spans_dropped_while_collector_hangs_and_rejects_are_counted() -> anyhow::Result<()> {
     const SPANS: usize = 10_000;
-    // The bound of the queue, and the batch that the hanging collector holds.
+    // The size of the queue, and the batch that hangs at the collector.
     const KEPT: u64 = 2_048 + 512;
 
-    let mut world = World::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")]).await?;
-    world.collector_of_spans(Collector::Hangs);
-    ensure!(world.invoke(Event::Record(SPANS)).await? == "response");
+    let mut environment = Environment::start(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")]).await?;
+    environment.collector.behave_on_spans(Behavior::Hang);
+    ensure!(environment.invoke(Event::Record(SPANS)).await? == "response");
     let least = SPANS as u64 - KEPT;
-    let dropped =
-        world.got(|got| Some(got.metric(DROPPED, Some("queue_full"))).filter(|dropped| *dropped >= least)).await?;
+    let dropped = environment
+        .collector
+        .received(|received| Some(received.metric(PROCESSED, Some("queue_full"))).filter(|dropped| *dropped >= least))
+        .await?;
 
-    world.collector_of_spans(Collector::Refuses);
-    ensure!(world.invoke(Event::Succeed).await? == "response");
-    // The invocation's own span came to a full queue as well.
+    environment.collector.behave_on_spans(Behavior::Reject);
+    ensure!(environment.invoke(Event::Succeed).await? == "response");
+    // The span of the invocation itself found a full queue too.
     let all = SPANS as u64 + 1;
-    let lost = world
-        .got(|got| {
-            let (dropped, refused) = (got.metric(DROPPED, Some("queue_full")), got.metric(EXPORTED, Some("_OTHER")));
-            (dropped + refused >= all).then_some((dropped, refused))
+    let lost = environment
+        .collector
+        .received(|received| {
+            let dropped = received.metric(PROCESSED, Some("queue_full"));
+            let rejected = received.metric(EXPORTED, Some("_OTHER"));
+            (dropped + rejected >= all).then_some((dropped, rejected))
         })
         .await?;
     ensure!(lost.0 >= dropped && lost.1 >= KEPT, "{lost:?}");
 
-    world.collector_of_spans(Collector::Takes);
-    ensure!(world.invoke(Event::Succeed).await? == "response");
-    world.got(|got| got.spans.iter().any(|span| span.name == "tested").then_some(())).await?;
-    let lines = world.lines_to("the collector did not take all telemetry").await?;
+    environment.collector.behave_on_spans(Behavior::Accept);
+    ensure!(environment.invoke(Event::Succeed).await? == "response");
+    let is_received = |received: &Received| received.spans.iter().any(|span| span.name == "tested");
+    environment.collector.wait_until(is_received).await?;
+    let lines = environment.lines_until("the collector did not accept all telemetry").await?;
     ensure!(lines.iter().filter(|line| line.contains("DroppingStarted")).count() == 1, "{lines:?}");
     Ok(())
 }
 
-pub(crate) async fn what_one_that_was_away_did_not_get_is_counted_to_the_last_span() -> anyhow::Result<()> {
+pub(crate) async fn every_span_lost_in_an_outage_is_counted() -> anyhow::Result<()> {
     const SPANS: usize = 5_000;
     for temporality in ["cumulative", "delta"] {
-        let mut world = World::start(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", temporality)]).await?;
-        world.collector(Collector::Refuses);
+        let mut environment =
+            Environment::start(&[("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", temporality)]).await?;
+        environment.collector.behave(Behavior::Reject);
         for invocations in 1..=3 {
-            ensure!(world.invoke(Event::Record(SPANS)).await? == "response");
-            world.idle_after(invocations).await?;
+            ensure!(environment.invoke(Event::Record(SPANS)).await? == "response");
+            environment.idle_after(invocations).await?;
         }
-        world.collector(Collector::Takes);
-        ensure!(world.invoke(Event::Succeed).await? == "response");
+        environment.collector.behave(Behavior::Accept);
+        ensure!(environment.invoke(Event::Succeed).await? == "response");
         let all = 3 * (SPANS as u64 + 1) + 1;
-        world
-            .got(|got| {
-                let lost = got.metric(DROPPED, Some("queue_full")) + got.metric(EXPORTED, Some("_OTHER"));
-                (lost + got.spans.len() as u64 == all).then_some(())
+        environment
+            .collector
+            .wait_until(|received| {
+                let dropped = received.metric(PROCESSED, Some("queue_full"));
+                let rejected = received.metric(EXPORTED, Some("_OTHER"));
+                dropped + rejected + received.spans.len() as u64 == all
             })
             .await?;
     }
     Ok(())
 }
 
-/// Resident memory in KiB.
+/// The resident memory of the function, in KiB.
 #[cfg(target_os = "linux")]
-fn resident(world: &World) -> anyhow::Result<usize> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", world.id()?.as_raw_nonzero()))?;
+fn resident(environment: &Environment) -> anyhow::Result<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", environment.pid()?.as_raw_nonzero()))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     Ok(line.and_then(|line| line.split_whitespace().next()).unwrap_or_default().parse()?)
 }
 
-/// Elsewhere only the answers are tested.
+/// On other systems only the responses are tested.
 #[cfg(not(target_os = "linux"))]
-fn resident(_: &World) -> anyhow::Result<usize> {
+fn resident(_: &Environment) -> anyhow::Result<usize> {
     Ok(0)
 }
 
-pub(crate) async fn ten_thousand_orders_while_one_hangs_take_bounded_memory() -> anyhow::Result<()> {
-    ten_thousand_orders_take_bounded_memory(Collector::Hangs, &[]).await
+pub(crate) async fn memory_is_bounded_over_ten_thousand_orders_while_collector_hangs() -> anyhow::Result<()> {
+    memory_is_bounded_over_ten_thousand_orders(Behavior::Hang, &[]).await
 }
 
-pub(crate) async fn ten_thousand_orders_while_one_refuses_take_bounded_memory() -> anyhow::Result<()> {
-    ten_thousand_orders_take_bounded_memory(Collector::Refuses, &[]).await
+pub(crate) async fn memory_is_bounded_over_ten_thousand_orders_while_collector_rejects() -> anyhow::Result<()> {
+    memory_is_bounded_over_ten_thousand_orders(Behavior::Reject, &[]).await
 }
 
-pub(crate) async fn ten_thousand_orders_while_one_is_away_take_bounded_memory() -> anyhow::Result<()> {
-    let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*away()?)];
-    ten_thousand_orders_take_bounded_memory(Collector::Takes, &endpoint).await
+pub(crate) async fn memory_is_bounded_over_ten_thousand_orders_while_collector_is_down() -> anyhow::Result<()> {
+    let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*unreachable_url()?)];
+    memory_is_bounded_over_ten_thousand_orders(Behavior::Accept, &endpoint).await
 }
 
-async fn ten_thousand_orders_take_bounded_memory(
-    collector: Collector,
+async fn memory_is_bounded_over_ten_thousand_orders(
+    behavior: Behavior,
     variables: &[(&str, &str)],
 ) -> anyhow::Result<()> {
-    // The queues hold 2,048 spans and 2,048 log records, and 512 of each are under way, twice: recorded and encoded. That is
-    // 6,144, at 2 KiB at most.
+    // The queues hold 2,048 spans and 2,048 log records. 512 of each are being exported, and exist twice: recorded and
+    // encoded. That is 6,144 in all, of at most 2 KiB each.
     const BOUND_KIB: usize = 6_144 * 2;
-    // Ten orders an invocation, as a batch of messages is, each of which leaves ten spans.
+    // Ten orders per invocation, like a batch of messages, with ten spans per order.
     const SPANS: usize = 10 * 10;
 
     let variables = [&[("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")], variables].concat();
-    let mut world = World::start(&variables).await?;
-    world.collector(collector);
+    let mut environment = Environment::start(&variables).await?;
+    environment.collector.behave(behavior);
     let mut resident_after = [0; 2];
     for (batches, after) in [100, 900].into_iter().zip(&mut resident_after) {
         for _ in 0..batches {
-            ensure!(world.invoke(Event::Record(SPANS)).await? == "response");
+            ensure!(environment.invoke(Event::Record(SPANS)).await? == "response");
         }
-        *after = resident(&world)?;
+        *after = resident(&environment)?;
     }
     let [early, late] = resident_after;
-    ensure!(late < early + BOUND_KIB, "from {early} to {late} KiB");
+    ensure!(late < early + BOUND_KIB, "it grew from {early} to {late} KiB");
 
-    if collector != Collector::Takes {
-        world.collector(Collector::Takes);
-        world.signal(Signal::TERM)?;
-        let points = world.got(|got| Some(got.most_points()).filter(|points| *points > 0)).await?;
+    if behavior != Behavior::Accept {
+        environment.collector.behave(Behavior::Accept);
+        environment.signal(Signal::TERM)?;
+        let max_points = |received: &Received| Some(received.max_points()).filter(|points| *points > 0);
+        let points = environment.collector.received(max_points).await?;
         ensure!(points < 10, "{points}");
     }
     Ok(())

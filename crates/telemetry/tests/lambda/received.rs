@@ -1,4 +1,4 @@
-//! What a collector has got.
+//! What a collector has received.
 
 use axum::body::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -10,19 +10,20 @@ use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, me
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::{DecodeError, Message as _};
 
-/// What the collector has got: of metrics that are cumulative the last export only.
+/// What the collector has received. Of cumulative metrics, only the last export is kept.
 #[derive(Default)]
-pub(crate) struct Got {
-    /// Exports that arrived, of whatever, whether it took them or not.
+pub(crate) struct Received {
+    /// Exports of all signals, accepted or not.
     pub(crate) exports: usize,
-    /// Those on which it broke off.
-    pub(crate) broken_off: usize,
+    /// Exports whose connection was closed without a response.
+    pub(crate) disconnects: usize,
     pub(crate) spans: Vec<Span>,
     pub(crate) logs: Vec<LogRecord>,
     metrics: Vec<Metric>,
 }
 
-impl Got {
+impl Received {
+    /// Adds an accepted export.
     pub(crate) fn add(&mut self, signal: &str, body: Bytes) -> Result<(), DecodeError> {
         match signal {
             "traces" => {
@@ -45,8 +46,8 @@ impl Got {
         Ok(())
     }
 
-    /// The most points that a metric has.
-    pub(crate) fn most_points(&self) -> usize {
+    /// The number of data points of the metric that has the most.
+    pub(crate) fn max_points(&self) -> usize {
         let points = self.metrics.iter().map(|metric| match &metric.data {
             Some(Data::Sum(data)) => data.data_points.len(),
             Some(Data::Histogram(data)) => data.data_points.len(),
@@ -55,7 +56,7 @@ impl Got {
         points.max().unwrap_or_default()
     }
 
-    /// The sum of a counter, or the count of a histogram, over the points with this `error.type`.
+    /// The sum of a counter over the data points with this `error.type`, or the count of a histogram.
     pub(crate) fn metric(&self, name: &str, error_type: Option<&str>) -> u64 {
         let of_type = |attributes: &[KeyValue]| attribute(attributes, "error.type").as_deref() == error_type;
         let metrics = self.metrics.iter().filter(|metric| metric.name == name);
@@ -82,12 +83,12 @@ fn is_delta(metric: &Metric) -> bool {
     }
 }
 
-/// The text of an attribute.
+/// The value of an attribute as text.
 pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     let value = attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?.value.as_ref()?;
     Some(match value {
         Value::StringValue(text) => text.clone(),
-        Value::BoolValue(truth) => truth.to_string(),
+        Value::BoolValue(value) => value.to_string(),
         other => format!("{other:?}"),
     })
 }

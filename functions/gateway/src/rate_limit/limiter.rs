@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use chassis::clock::Clock;
 use chrono::Utc;
 use lru::LruCache;
-use telemetry::metrics;
+use telemetry::{KeyValue, metrics};
 
 use crate::rate_limit::Principal;
 use crate::rate_limit::bucket::{Bucket, Step};
@@ -65,11 +65,13 @@ impl Limiter {
     pub async fn take(&self, principal: &Principal) -> Verdict {
         let now = Micros::try_from((self.clock)().timestamp_micros()).unwrap_or_default();
         let outcome = self.outcome(principal.key(), now).await;
-        metrics::count_rate_limited(match outcome {
+        let outcome_name = match outcome {
             Outcome::Allowed { .. } => "allowed",
             Outcome::Refused { .. } => "refused",
             Outcome::Unchecked => "unchecked",
-        });
+        };
+        let attributes = [KeyValue::new(metrics::GATEWAY_RATE_LIMIT_OUTCOME, outcome_name)];
+        metrics::GATEWAY_RATE_LIMIT_REQUESTS.add(1, &attributes);
         Verdict { limit: self.limit, outcome }
     }
 

@@ -1,4 +1,4 @@
-//! What a DynamoDB request says that may be recorded: tables, indexes and how it reads, never keys or values.
+//! The parts of a DynamoDB request that may be recorded: tables, indexes and how it reads. Never keys or values.
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use opentelemetry::KeyValue;
 
-/// Returns what the expression makes of the input, if that is of one of the types.
+/// If the input has one of the types, returns the value of the expression from the surrounding function.
 macro_rules! return_if_one_of {
     ($input:expr, $downcast:ident, [$($type:ty),+ $(,)?], |$name:ident| $then:expr) => {
         $(if let Some($name) = $input.$downcast::<$type>() {
@@ -23,9 +23,9 @@ macro_rules! return_if_one_of {
     };
 }
 
-/// Makes a request ask for the capacity that it consumes, unless it asks in its own way already. That costs nothing but the
-/// answer's few bytes more.
-pub(super) fn ask_for_capacity(input: &mut Input) {
+/// Sets `ReturnConsumedCapacity` to `TOTAL`, unless the caller has set it. This costs nothing except a few bytes of the
+/// response.
+pub(super) fn request_consumed_capacity(input: &mut Input) {
     return_if_one_of!(
         input,
         downcast_mut,
@@ -47,27 +47,27 @@ pub(super) fn ask_for_capacity(input: &mut Input) {
     );
 }
 
-/// The tables that a call names, each once.
+/// The names of a call's tables, without duplicates.
 pub(super) fn table_names(input: &Input) -> Vec<String> {
     return_if_one_of!(
         input,
         downcast_ref,
         [GetItemInput, PutItemInput, UpdateItemInput, DeleteItemInput, QueryInput, ScanInput],
-        |input| each_once(input.table_name())
+        |input| unique(input.table_name())
     );
     return_if_one_of!(input, downcast_ref, [BatchGetItemInput, BatchWriteItemInput], |input| {
-        each_once(input.request_items().into_iter().flat_map(|requests| requests.keys().map(String::as_str)))
+        unique(input.request_items().into_iter().flat_map(|requests| requests.keys().map(String::as_str)))
     });
     return_if_one_of!(input, downcast_ref, [TransactGetItemsInput], |input| {
-        each_once(input.transact_items().iter().filter_map(|item| Some(item.get()?.table_name())))
+        unique(input.transact_items().iter().filter_map(|item| Some(item.get()?.table_name())))
     });
     return_if_one_of!(input, downcast_ref, [TransactWriteItemsInput], |input| {
-        each_once(input.transact_items().iter().filter_map(written_table))
+        unique(input.transact_items().iter().filter_map(table_of_write))
     });
     Vec::new()
 }
 
-/// What a `GetItem` or a `Query` says of how it reads.
+/// The attributes that say how a `GetItem` or a `Query` reads.
 pub(super) fn parameters(input: &Input) -> Vec<KeyValue> {
     let mut parameters = Vec::new();
     if let Some(get) = input.downcast_ref::<GetItemInput>() {
@@ -88,14 +88,14 @@ pub(super) fn parameters(input: &Input) -> Vec<KeyValue> {
     parameters
 }
 
-fn written_table(item: &TransactWriteItem) -> Option<&str> {
+fn table_of_write(item: &TransactWriteItem) -> Option<&str> {
     let table = item.put().map(|put| put.table_name());
     let table = table.or_else(|| item.update().map(|update| update.table_name()));
     let table = table.or_else(|| item.condition_check().map(|check| check.table_name()));
     table.or_else(|| item.delete().map(|delete| delete.table_name()))
 }
 
-fn each_once<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let names: std::collections::BTreeSet<_> = names.into_iter().collect();
     names.into_iter().map(str::to_owned).collect()
 }
