@@ -6,6 +6,7 @@
 #![deny(deprecated)]
 
 use opentelemetry_semantic_conventions::{attribute, metric};
+use telemetry::metrics::DECLARATIONS;
 
 /// What a name is that is not here.
 pub(super) const UNKNOWN: &str = "no current name of the semantic conventions, and none of our own in names.rs";
@@ -75,7 +76,6 @@ const TEMPLATES: &[&str] = &[attribute::HTTP_REQUEST_HEADER];
 
 /// Attributes that the conventions have no name for, and why.
 const OWN_ATTRIBUTES: &[(&str, &str)] = &[
-    ("gateway.rate_limit.outcome", "there are no conventions for rate limits"),
     ("order_id", "what a log record is about, as all of this system name it"),
     ("user_id", "what a log record is about, as all of this system name it"),
     ("status", "an order's, in a log record"),
@@ -85,32 +85,13 @@ const OWN_ATTRIBUTES: &[(&str, &str)] = &[
     ("error", "the causes of a failure, in a log record: no exception, which is what the conventions have names for"),
 ];
 
-/// The conventions' metrics.
-const METRICS: &[&str] = &[
-    metric::DB_CLIENT_OPERATION_DURATION,
-    metric::FAAS_COLDSTARTS,
-    metric::FAAS_ERRORS,
-    metric::FAAS_INIT_DURATION,
-    metric::FAAS_INVOCATIONS,
-    metric::FAAS_INVOKE_DURATION,
-    metric::FAAS_TIMEOUTS,
-    metric::HTTP_CLIENT_REQUEST_DURATION,
-    metric::HTTP_SERVER_REQUEST_DURATION,
-    metric::HTTP_SERVER_RESPONSE_BODY_SIZE,
-    metric::MESSAGING_CLIENT_CONSUMED_MESSAGES,
-    metric::MESSAGING_CLIENT_OPERATION_DURATION,
-    metric::MESSAGING_CLIENT_SENT_MESSAGES,
-    metric::MESSAGING_PROCESS_DURATION,
-    metric::OTEL_SDK_EXPORTER_LOG_EXPORTED,
-    metric::OTEL_SDK_EXPORTER_SPAN_EXPORTED,
+/// The metrics that the SDK itself reports. All others are declared in `crates/telemetry/src/metrics.rs`.
+const SDK_METRICS: &[&str] = &[
     metric::OTEL_SDK_LOG_CREATED,
     metric::OTEL_SDK_PROCESSOR_LOG_PROCESSED,
     metric::OTEL_SDK_PROCESSOR_LOG_QUEUE_CAPACITY,
     metric::OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
 ];
-
-/// Metrics that the conventions have no name for, and why.
-const OWN_METRICS: &[(&str, &str)] = &[("gateway.rate_limit.requests", "there are no conventions for rate limits")];
 
 /// Whether an attribute may have that name.
 pub(super) fn is_attribute(name: &str) -> bool {
@@ -118,9 +99,10 @@ pub(super) fn is_attribute(name: &str) -> bool {
     ATTRIBUTES.contains(&name)
         || TEMPLATES.iter().any(|template| of_template(template))
         || OWN_ATTRIBUTES.iter().any(|(own, _)| *own == name)
+        || DECLARATIONS.iter().any(|metric| metric.attributes.contains(&name))
 }
 
 /// Whether a metric may have that name.
 pub(super) fn is_metric(name: &str) -> bool {
-    METRICS.contains(&name) || OWN_METRICS.iter().any(|(own, _)| *own == name)
+    SDK_METRICS.contains(&name) || DECLARATIONS.iter().any(|metric| metric.name == name)
 }
