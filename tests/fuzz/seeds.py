@@ -1,4 +1,4 @@
-"""Writes what the fuzzer begins with: the events of events/, the bodies in them, and tokens before they are signed.
+"""Writes the seed corpus of the fuzzer: the events of events/, the bodies in them, and unsigned tokens.
 
 usage: seeds.py FOLDER
 """
@@ -26,9 +26,9 @@ PRODUCT = {"name": "Widget", "unit_price": 99.995, "currency": "USD", "available
 
 
 def tokens():
-    """How a token is signed, its header and its claims: see targets/token.rs."""
-    for how in "ihn":
-        yield f"{how}{json.dumps(HEADER)}\n{json.dumps(CLAIMS)}\nsignature"
+    """The signing method, header and claims of a token, in the format of targets/token.rs."""
+    for method in "ihn":
+        yield f"{method}{json.dumps(HEADER)}\n{json.dumps(CLAIMS)}\nsignature"
     for change in ({"alg": "none"}, {"alg": "HS256"}, {"jku": "https://issuer"}, {"crit": ["exp"]}, {"typ": "JWT"}):
         yield f"i{json.dumps(HEADER | change)}\n{json.dumps(CLAIMS)}"
     for change in ({"exp": 0}, {"nbf": 9e9}, {"aud": ["x", "orders"]}, {"iss": "x"}, {"iss": ["https://issuer"]}, {"sub": 1}, {"exp": "1"}):
@@ -38,7 +38,7 @@ def tokens():
 
 
 def bodies():
-    """The requests' bodies, and what Kafka's records and SQS' messages hold."""
+    """The bodies of requests, and the values of Kafka records and SQS messages."""
     yield from map(json.dumps, (TUTORIAL, LIST, PRODUCT))
     for event in map(json.loads, events()):
         if body := event.get("body"):
@@ -49,24 +49,24 @@ def bodies():
 
 
 def events():
-    """The functions' triggers, without what only makes them longer."""
+    """The sample events of all functions, without whitespace."""
     for path in sorted(EVENTS.glob("*.json")):
         yield json.dumps(json.loads(path.read_text()), separators=(",", ":"))
 
 
-def others():
-    """What else comes as text: Idempotency-Keys, and the query of a page."""
+def texts():
+    """Other inputs that are text: Idempotency-Keys, and a query with a cursor."""
     yield from ('"8e03978e-40d5-43e8-bc93-6894a57f9324"', '"a \\"b\\" \\\\"', "key")
     cursor = base64.urlsafe_b64encode(b"2026-11-22T10:00:00.123456789Z 019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77")
     yield f"limit=5&cursor={cursor.decode().rstrip('=')}"
 
 
 def main():
-    seeds = {"token": tokens(), "body": bodies(), "event": [*events(), *others()]}
-    for target, texts in seeds.items():
+    seeds = {"token": tokens(), "body": bodies(), "event": [*events(), *texts()]}
+    for target, inputs in seeds.items():
         folder = Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)
-        for number, text in enumerate(texts):
+        for number, text in enumerate(inputs):
             (folder / f"{number:02}").write_text(text)
 
 

@@ -1,5 +1,5 @@
-//! Bodies of requests: nothing panics, what is read is written so that it is read as the same, and an order's lines keep their
-//! promises.
+//! Request and response bodies: parsing never panics, a parsed body survives a round trip, and an order's lines are within their
+//! limits.
 
 #![no_main]
 
@@ -13,35 +13,35 @@ use wire::problem::Problem;
 use wire::{NotificationJob, Object, OrderEvent};
 
 fuzz_target!(|json: &[u8]| {
-    // As callers send them.
-    if let Some(order) = is_stable::<PlaceOrder>(json)
+    // Bodies that callers send.
+    if let Some(order) = round_trip::<PlaceOrder>(json)
         && let Ok(lines) = order.lines()
     {
         assert!((1..=MAX_LINES).contains(&lines.len()));
         assert!(lines.iter().all(|line| (1..=MAX_QUANTITY).contains(&line.quantity)));
     }
-    is_stable::<PutProduct>(json);
-    is_stable::<Reserve>(json);
-    is_stable::<Settle>(json);
-    is_stable::<Deduct>(json);
-    is_stable::<ProcessPayment>(json);
-    is_stable::<RefundPayment>(json);
-    // As functions send them to each other.
-    is_stable::<OrderView>(json);
-    is_stable::<OrderPage>(json);
-    is_stable::<Product>(json);
-    is_stable::<Reservation>(json);
-    is_stable::<Payment>(json);
-    is_stable::<Problem>(json);
-    is_stable::<OrderEvent>(json);
-    is_stable::<NotificationJob>(json);
+    round_trip::<PutProduct>(json);
+    round_trip::<Reserve>(json);
+    round_trip::<Settle>(json);
+    round_trip::<Deduct>(json);
+    round_trip::<ProcessPayment>(json);
+    round_trip::<RefundPayment>(json);
+    // Bodies that functions send to each other.
+    round_trip::<OrderView>(json);
+    round_trip::<OrderPage>(json);
+    round_trip::<Product>(json);
+    round_trip::<Reservation>(json);
+    round_trip::<Payment>(json);
+    round_trip::<Problem>(json);
+    round_trip::<OrderEvent>(json);
+    round_trip::<NotificationJob>(json);
 });
 
-/// Reads a body, as the functions do. What it says is written and read again without a difference.
-fn is_stable<T: Serialize + DeserializeOwned>(json: &[u8]) -> Option<T> {
-    let Object(read) = serde_json::from_slice::<Object<T>>(json).ok()?;
-    let written = serde_json::to_vec(&read).unwrap();
-    let Object(again) = serde_json::from_slice::<Object<T>>(&written).unwrap();
-    assert_eq!(written, serde_json::to_vec(&again).unwrap());
-    Some(read)
+/// Parses a body as the functions do, and checks that serialising and parsing it again changes nothing.
+fn round_trip<T: Serialize + DeserializeOwned>(json: &[u8]) -> Option<T> {
+    let Object(parsed) = serde_json::from_slice::<Object<T>>(json).ok()?;
+    let written = serde_json::to_vec(&parsed).unwrap();
+    let Object(reparsed) = serde_json::from_slice::<Object<T>>(&written).unwrap();
+    assert_eq!(written, serde_json::to_vec(&reparsed).unwrap());
+    Some(parsed)
 }

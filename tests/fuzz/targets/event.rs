@@ -1,7 +1,7 @@
-//! Triggers: whatever a stream, a topic or a queue holds, the functions answer which records have to come again, and none of them
-//! panics. With them, what else comes as text: an Idempotency-Key and a page's cursor.
+//! Events: whatever a stream, a topic or a queue contains, the functions never panic, and their partial batch responses name only
+//! records that exist. Two other text inputs are tested too: the Idempotency-Key and the cursor of a page.
 //!
-//! The functions' own handlers run, over a DynamoDB that answers every call with nothing.
+//! The real handlers run, with a DynamoDB that answers every call with an empty object.
 
 #![no_main]
 
@@ -33,7 +33,7 @@ use wire::OrderEvent;
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
 
-/// As `telemetry::init` sets them where `OTEL_PROPAGATORS` says nothing.
+/// The same propagators as `telemetry::init` sets when `OTEL_PROPAGATORS` is not set.
 fn set_propagators() {
     opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
         Box::new(TraceContextPropagator::new()),
@@ -53,16 +53,16 @@ static ORDER: LazyLock<Router> = LazyLock::new(|| {
 
 fuzz_target!(init: set_propagators(), |input: &[u8]| {
     if let Ok(event) = serde_json::from_slice::<dynamodb::Event>(input) {
-        relayed(event);
+        check_relay(event);
     }
     if let Ok(event) = serde_json::from_slice::<sqs::SqsEvent>(input) {
-        delivered(event);
+        check_delivery(event);
     }
     if let Ok(event) = serde_json::from_slice::<KafkaEvent>(input) {
-        event.records.values().flatten().for_each(read);
+        event.records.values().flatten().for_each(check_record);
     }
     let _ = IdempotencyKey::parse(input);
-    // What is an event is no query.
+    // An input that looks like JSON is an event, not a query.
     if let Ok(text) = std::str::from_utf8(input)
         && !text.starts_with('{')
         && let Ok(request) = Request::get(format!("/orders?user_id=USER-001&{text}")).body(Body::empty())
@@ -72,23 +72,23 @@ fuzz_target!(init: set_propagators(), |input: &[u8]| {
     }
 });
 
-/// The first record that is not relayed is named, and everything that goes to the topic is an event of the order of its key.
-fn relayed(event: dynamodb::Event) {
+/// The response names at most one record, the first that was not relayed. [`Events`] checks what is sent to the topic.
+fn check_relay(event: dynamodb::Event) {
     let numbers: BTreeSet<_> = event.records.iter().map(|record| record.change.sequence_number.clone()).collect();
-    let answer = RUNTIME.block_on(relay(&ORDERS, &Events, event)).unwrap();
-    assert!(answer.batch_item_failures.len() <= 1);
-    assert!(answer.batch_item_failures.iter().all(|failure| numbers.contains(&failure.item_identifier)));
+    let response = RUNTIME.block_on(relay(&ORDERS, &Events, event)).unwrap();
+    assert!(response.batch_item_failures.len() <= 1);
+    assert!(response.batch_item_failures.iter().all(|failure| numbers.contains(&failure.item_identifier)));
 }
 
-/// Only messages that came can have failed.
-fn delivered(event: sqs::SqsEvent) {
+/// The response names only messages of the event.
+fn check_delivery(event: sqs::SqsEvent) {
     let ids: BTreeSet<_> = event.records.iter().map(|message| message.message_id.clone().unwrap_or_default()).collect();
-    let answer = RUNTIME.block_on(notification::sqs::handle(&NOTIFICATIONS, event)).unwrap();
-    assert!(answer.batch_item_failures.iter().all(|failure| ids.contains(&failure.item_identifier)));
+    let response = RUNTIME.block_on(notification::sqs::handle(&NOTIFICATIONS, event)).unwrap();
+    assert!(response.batch_item_failures.iter().all(|failure| ids.contains(&failure.item_identifier)));
 }
 
-/// A Kafka record's context and event.
-fn read(record: &notification::kafka::KafkaRecord) {
+/// A Kafka record that parses as an event survives a round trip, and its headers never cause a panic.
+fn check_record(record: &notification::kafka::KafkaRecord) {
     let carrier = propagation::kafka_headers(&record.headers);
     let _ = propagation::extract_span(&carrier);
     let Ok(event) = notification::kafka::read(record) else { return };
@@ -96,7 +96,7 @@ fn read(record: &notification::kafka::KafkaRecord) {
     assert_eq!(serde_json::from_slice::<OrderEvent>(&written).unwrap(), event);
 }
 
-/// A topic that takes what is right.
+/// A topic that accepts only valid events whose key is their order's id.
 struct Events;
 
 impl Topic for Events {

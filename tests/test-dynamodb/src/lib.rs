@@ -1,5 +1,5 @@
-//! A DynamoDB of a test's own: an emulator in the test's process, reached over HTTP by the SDK as AWS is, with the tables of
-//! `template.yaml`. It goes with the test.
+//! An emulated DynamoDB for one test, with the tables of `template.yaml`. It runs in the test's process and ends with it; the SDK
+//! reaches it over HTTP, as it reaches AWS.
 
 use std::path::Path;
 
@@ -9,18 +9,18 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use local_sam_template::{Resources, Template};
 use tokio::net::TcpListener;
 
-/// An emulated DynamoDB with the system's tables.
+/// An emulated DynamoDB with the tables of `template.yaml`.
 pub struct TestDynamoDb {
-    /// A client of it.
+    /// A client for it.
     pub client: Client,
     resources: Resources,
 }
 
 impl TestDynamoDb {
-    /// Starts it on a free port, in the test's runtime.
+    /// Starts the emulator on a free port, in the test's runtime, and creates the tables.
     pub async fn start() -> anyhow::Result<Self> {
         let database =
-            dynoxide::Database::memory().map_err(|error| anyhow::anyhow!("no emulated DynamoDB: {error}"))?;
+            dynoxide::Database::memory().map_err(|error| anyhow::anyhow!("cannot start the emulated DynamoDB: {error}"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let config = sdk_config(&format!("http://{}", listener.local_addr()?));
         tokio::spawn(dynoxide::server::serve_on(listener, database));
@@ -30,7 +30,7 @@ impl TestDynamoDb {
         Ok(Self { client: Client::new(&config), resources })
     }
 
-    /// The name of the table of that logical id in the template.
+    /// The name of the table with this logical id in the template.
     pub fn table(&self, logical_id: &str) -> anyhow::Result<String> {
         let table = self.resources.tables.get(logical_id);
         table.map(|table| table.name.clone()).ok_or_else(|| anyhow::anyhow!("the template has no table {logical_id}"))
