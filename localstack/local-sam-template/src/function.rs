@@ -6,25 +6,28 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::scope::{Scope, scalar_text};
-use crate::{EventSource, Local, Resources, Template};
+use crate::declared::events;
+use crate::intrinsics::{Resolver, scalar_text};
+use crate::{Deployment, EventSource, Resources, Template};
 
-/// SAM's defaults for a function that sets nothing.
+pub(crate) const TYPE: &str = "AWS::Serverless::Function";
+
+/// SAM's defaults.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
 const DEFAULT_MEMORY_MB: u64 = 128;
 
 /// A function with everything that it is started and invoked with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Its name in the template.
+    /// Its logical id in the template.
     pub logical_id: String,
     /// The binary that it runs (`Metadata.BuildProperties.Binary`), and its name in the Lambda emulator.
     pub name: String,
-    /// The ARN that the emulated account would give it.
+    /// Its ARN in the emulated account.
     pub arn: String,
     /// How long one invocation may take.
     pub timeout: Duration,
-    /// The memory that it is configured with, in MB.
+    /// Its configured memory in MB.
     pub memory_mb: u64,
     /// Its environment: the template's globals and its own variables, resolved.
     pub environment: BTreeMap<String, String>,
@@ -33,39 +36,38 @@ pub struct Function {
 }
 
 impl Template {
-    /// Every function, its environment and event sources resolved against what exists.
+    /// Every function, with its environment and event sources resolved against the resources that exist.
     ///
     /// # Errors
-    /// Names the function and the reference, parameter, event type or property that cannot be understood.
-    pub fn functions(&self, resources: &Resources, local: &Local) -> Result<Vec<Function>> {
-        let scope = Scope { template: self, resources, local };
-        self.resources_of("AWS::Serverless::Function")
-            .map(|(id, properties)| self.function(&scope, id, properties).with_context(|| id.to_owned()))
+    /// Names the function, and the reference, parameter, event type or property that is not supported.
+    pub fn functions(&self, resources: &Resources, deployment: &Deployment) -> Result<Vec<Function>> {
+        let resolver = Resolver { template: self, resources, deployment };
+        self.resources_of(TYPE)
+            .map(|(id, properties)| self.function(&resolver, id, properties).with_context(|| id.to_owned()))
             .collect()
     }
 
-    fn function(&self, scope: &Scope<'_>, logical_id: &str, properties: &Value) -> Result<Function> {
+    fn function(&self, resolver: &Resolver<'_>, logical_id: &str, properties: &Value) -> Result<Function> {
         let globals = &self.document["Globals"]["Function"];
         let number = |name: &str, default: u64| -> Result<u64> {
             let Some(value) = properties.get(name).or_else(|| globals.get(name)) else { return Ok(default) };
-            scope.resolve(value)?.as_u64().with_context(|| format!("{name} is no number"))
+            resolver.resolve(value)?.as_u64().with_context(|| format!("{name} is not a number"))
         };
-        let name = self.binary_of(logical_id)?.context("not a function")?;
+        let name = self.binary_of(logical_id)?.context("it is not a function")?;
         let mut environment = BTreeMap::new();
         for variables in [globals, properties].map(|it| &it["Environment"]["Variables"]) {
             for (variable, value) in variables.as_object().into_iter().flatten() {
-                let value = scope.resolve(value).with_context(|| format!("its variable {variable}"))?;
-                let text = scalar_text(&value).with_context(|| format!("its variable {variable} is no text"))?;
+                let value = resolver.resolve(value).with_context(|| format!("its variable {variable}"))?;
+                let text = scalar_text(&value).with_context(|| format!("its variable {variable} is not a scalar"))?;
                 environment.insert(variable.clone(), text);
             }
         }
-        let events = properties["Events"].as_object().into_iter().flatten();
-        let event_sources = events
-            .map(|(id, event)| EventSource::parse(scope, event).with_context(|| format!("its event {id}")))
+        let event_sources = events(properties)
+            .map(|(id, event)| EventSource::parse(resolver, event).with_context(|| format!("its event {id}")))
             .collect::<Result<_>>()?;
         Ok(Function {
             logical_id: logical_id.to_owned(),
-            arn: scope.resources.function_arn(&name),
+            arn: resolver.resources.function_arn(&name),
             name,
             timeout: Duration::from_secs(number("Timeout", DEFAULT_TIMEOUT_SECONDS)?),
             memory_mb: number("MemorySize", DEFAULT_MEMORY_MB)?,
@@ -74,10 +76,10 @@ impl Template {
         })
     }
 
-    /// The binary of the function of a logical id, or `None` where there is no function of that id.
+    /// The binary of the function with this logical id, or `None` if the template has no such function.
     pub(crate) fn binary_of(&self, logical_id: &str) -> Result<Option<String>> {
         let resource = &self.document["Resources"][logical_id];
-        if resource["Type"] != "AWS::Serverless::Function" {
+        if resource["Type"] != TYPE {
             return Ok(None);
         }
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();

@@ -1,4 +1,4 @@
-//! Creates a template's tables and queues in the emulator.
+//! Creates the template's tables and queues in the emulator.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use serde_json::Value;
 
-use crate::scope::{Scope, references};
-use crate::{Local, Template, queue, table};
+use crate::intrinsics::{Resolver, references};
+use crate::{Deployment, Template, queue, table};
 
-/// All of it takes well under a second; an emulator that hangs should be an error and not a hang.
+/// Longest time for creating everything, which normally takes less than a second: an emulator that hangs becomes an error.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The account of an emulator whose answers carry no ARN.
+/// The account id when the emulator's responses have no ARN to read it from.
 const EMULATED_ACCOUNT: &str = "000000000000";
 
-/// What exists in the emulator, by logical id.
+/// The tables and queues in the emulator, by logical id.
 #[derive(Debug, Clone, Default)]
 pub struct Resources {
-    /// The region that everything is in.
+    /// The region of all of them.
     pub region: String,
-    /// The twelve digits of the emulator's account.
+    /// The emulator's account id, 12 digits.
     pub account_id: String,
     /// Every `AWS::DynamoDB::Table`.
     pub tables: BTreeMap<String, Table>,
@@ -45,37 +45,37 @@ pub struct Table {
 pub struct Queue {
     /// Its `QueueName`, or else its logical id.
     pub name: String,
-    /// The URL under which the emulator serves it.
+    /// Its URL in the emulator.
     pub url: String,
     /// Its ARN.
     pub arn: String,
 }
 
 impl Resources {
-    /// The ARN that a function would have on AWS.
+    /// The ARN of a function in the emulated account.
     pub fn function_arn(&self, name: &str) -> String {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account_id)
     }
 
-    /// The ARN that the role of a function of this name has in the emulated account, where nobody acts by it.
+    /// The ARN of a function's role. The emulators have no roles, but environment variables refer to them.
     pub(crate) fn role_arn(&self, name: &str) -> String {
         format!("arn:aws:iam::{}:role/{name}", self.account_id)
     }
 }
 
 impl Template {
-    /// Creates every table and queue, and returns once all of them can be used. What exists already stays as it is.
+    /// Creates every table and queue, and returns once all of them can be used. Tables and queues that already exist are kept.
     ///
     /// # Errors
-    /// Names the resource, and the property if it is one that is not known here; an existing table or queue that differs
-    /// from the template is an error too.
+    /// Names the resource, and the property if this crate does not support it. An existing table or queue that differs from
+    /// the template is an error too.
     pub async fn provision(&self, sdk_config: &SdkConfig) -> Result<Resources> {
         tokio::time::timeout(DEADLINE, self.create_all(sdk_config))
             .await
             .with_context(|| format!("the emulator did not create all tables and queues in {DEADLINE:?}"))?
     }
 
-    /// Creates every table and no queue: for tests of stores, against an emulator that has DynamoDB alone.
+    /// Creates the tables only: for tests whose emulator has DynamoDB and no SQS.
     ///
     /// # Errors
     /// As [`Template::provision`].
@@ -85,7 +85,7 @@ impl Template {
             Resources { region: region.to_string(), account_id: EMULATED_ACCOUNT.into(), ..Resources::default() };
 
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk_config);
-        for (id, properties) in self.resources_of("AWS::DynamoDB::Table") {
+        for (id, properties) in self.resources_of(table::TYPE) {
             let properties = self.resolved(properties, &resources).with_context(|| id.to_owned())?;
             let table = table::create(&dynamodb, id, properties).await.with_context(|| id.to_owned())?;
             resources.account_id = table.arn.split(':').nth(4).unwrap_or(EMULATED_ACCOUNT).to_owned();
@@ -97,7 +97,7 @@ impl Template {
     async fn create_all(&self, sdk_config: &SdkConfig) -> Result<Resources> {
         let mut resources = self.provision_tables(sdk_config).await?;
         let sqs = aws_sdk_sqs::Client::new(sdk_config);
-        let mut waiting: BTreeMap<&str, &Value> = self.resources_of("AWS::SQS::Queue").collect();
+        let mut waiting: BTreeMap<&str, &Value> = self.resources_of(queue::TYPE).collect();
         while !waiting.is_empty() {
             let ready: Vec<&str> = waiting
                 .iter()
@@ -105,7 +105,7 @@ impl Template {
                 .map(|(id, _)| *id)
                 .collect();
             if ready.is_empty() {
-                bail!("queues refer to each other in a circle: {:?}", waiting.keys());
+                bail!("these queues refer to each other in a cycle: {:?}", waiting.keys());
             }
             for id in ready {
                 let properties = waiting.remove(id).unwrap_or(&Value::Null);
@@ -118,7 +118,6 @@ impl Template {
     }
 
     fn resolved(&self, properties: &Value, resources: &Resources) -> Result<Value> {
-        let scope = Scope { template: self, resources, local: &Local::default() };
-        scope.resolve(properties)
+        Resolver { template: self, resources, deployment: &Deployment::default() }.resolve(properties)
     }
 }

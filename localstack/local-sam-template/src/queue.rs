@@ -8,9 +8,11 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use crate::Queue;
-use crate::scope::scalar_text;
+use crate::intrinsics::{Resolver, scalar_text};
 
-/// Properties that SQS's own API takes under the same name, as attributes.
+pub(crate) const TYPE: &str = "AWS::SQS::Queue";
+
+/// Properties that are queue attributes of the same name in the SQS API.
 const ATTRIBUTES: [&str; 11] = [
     "ContentBasedDeduplication",
     "DeduplicationScope",
@@ -25,47 +27,58 @@ const ATTRIBUTES: [&str; 11] = [
     "VisibilityTimeout",
 ];
 
-/// Properties without a meaning on one's own machine.
+/// Properties that have no effect in an emulator.
 const IGNORED: [&str; 4] = ["KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "SqsManagedSseEnabled", "Tags"];
 
-/// Creates a queue; one that exists with the same attributes is taken as it is.
+/// Creates a queue. If it exists with the same attributes, that one is used.
 pub(crate) async fn create(client: &Client, logical_id: &str, properties: Value) -> Result<Queue> {
     let (name, attributes) = parse(logical_id, &properties)?;
     let created = client.create_queue().queue_name(&name).set_attributes(Some(attributes)).send().await?;
-    let url = created.queue_url.context("CreateQueue gave no URL")?;
+    let url = created.queue_url.context("CreateQueue returned no URL")?;
     let described =
         client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await?;
     let arn = described.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
-    Ok(Queue { name, url, arn: arn.context("GetQueueAttributes gave no ARN")? })
+    Ok(Queue { name, url, arn: arn.context("GetQueueAttributes returned no ARN")? })
 }
 
 fn parse(logical_id: &str, properties: &Value) -> Result<(String, HashMap<QueueAttributeName, String>)> {
-    let mut name = None;
     let mut attributes = HashMap::new();
     for (property, value) in properties.as_object().into_iter().flatten() {
         match property.as_str() {
-            "QueueName" => name = scalar_text(value),
+            "QueueName" => {}
             known if ATTRIBUTES.contains(&known) => {
                 // Policies are objects in a template and JSON text in the API.
                 let text = scalar_text(value).unwrap_or_else(|| value.to_string());
                 attributes.insert(QueueAttributeName::from(known), text);
             }
             ignored if IGNORED.contains(&ignored) => {}
-            unknown => bail!("the queue's property {unknown} is not known to the local stack"),
+            unknown => bail!("the local stack does not support the property {unknown} of a queue"),
         }
     }
-    let is_fifo = attributes.get(&QueueAttributeName::FifoQueue).is_some_and(|value| value == "true");
+    Ok((name_of(logical_id, &properties["QueueName"], &properties["FifoQueue"]), attributes))
+}
+
+/// The name of a queue that need not exist yet.
+pub(crate) fn name(logical_id: &str, properties: &Value, resolver: &Resolver<'_>) -> Result<String> {
+    let resolved = |property: &str| resolver.resolve(&properties[property]);
+    Ok(name_of(logical_id, &resolved("QueueName")?, &resolved("FifoQueue")?))
+}
+
+/// `QueueName`, or else the logical id. The name of a FIFO queue must end in `.fifo`.
+fn name_of(logical_id: &str, queue_name: &Value, fifo_queue: &Value) -> String {
+    let is_fifo = scalar_text(fifo_queue).is_some_and(|value| value == "true");
     let suffix = if is_fifo { ".fifo" } else { "" };
-    Ok((name.unwrap_or_else(|| format!("{logical_id}{suffix}")), attributes))
+    scalar_text(queue_name).unwrap_or_else(|| format!("{logical_id}{suffix}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
+    use super::*;
+
     #[test]
-    fn properties_become_attributes() {
+    fn properties_become_queue_attributes() {
         let redrive = json!({ "deadLetterTargetArn": "arn:dlq", "maxReceiveCount": 5 });
         let properties = json!({ "VisibilityTimeout": 180, "RedrivePolicy": redrive, "FifoQueue": true, "Tags": [] });
         let (name, attributes) = parse("Jobs", &properties).unwrap();
@@ -77,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_property_is_named() {
+    fn unsupported_property_is_an_error_that_names_it() {
         let error = parse("Jobs", &json!({ "VisibilityTimeuot": 180 })).unwrap_err();
         assert!(error.to_string().contains("VisibilityTimeuot"), "{error}");
     }

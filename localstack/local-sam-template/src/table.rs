@@ -11,11 +11,15 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveStatus,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::Table;
+use crate::intrinsics::{Resolver, scalar_text};
 
-/// Properties without a meaning on one's own machine.
+pub(crate) const TYPE: &str = "AWS::DynamoDB::Table";
+
+/// Properties that have no effect in an emulator.
 const IGNORED: [&str; 7] = [
     "ContributorInsightsSpecification",
     "DeletionProtectionEnabled",
@@ -26,13 +30,14 @@ const IGNORED: [&str; 7] = [
     "Tags",
 ];
 
-/// How often a table that is being created is looked at.
+/// Pause between two looks at a table that is being created.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Properties {
-    table_name: Option<String>,
+    #[serde(rename = "TableName")]
+    _table_name: Option<IgnoredAny>,
     billing_mode: String,
     attribute_definitions: Vec<Attribute>,
     key_schema: Vec<Key>,
@@ -84,13 +89,13 @@ struct TimeToLive {
     enabled: bool,
 }
 
-/// Creates a table and waits until it can be used; one that exists with the same definition is taken as it is.
+/// Creates a table and waits until it is active. If it exists with the same definition, that one is used.
 pub(crate) async fn create(client: &Client, logical_id: &str, mut properties: Value) -> Result<Table> {
     if let Some(properties) = properties.as_object_mut() {
         properties.retain(|property, _| !IGNORED.contains(&property.as_str()));
     }
+    let name = name_of(logical_id, &properties["TableName"]);
     let properties: Properties = serde_json::from_value(properties).context("the table's properties")?;
-    let name = properties.table_name.clone().unwrap_or_else(|| logical_id.to_owned());
     let definition = Definition::new(&properties)?;
 
     let created = client
@@ -110,18 +115,32 @@ pub(crate) async fn create(client: &Client, logical_id: &str, mut properties: Va
 
     let table = until_active(client, &name).await?;
     if let Some(difference) = definition.difference(&table) {
-        bail!("the table {name} exists already, but with other {difference}: reset the emulator");
+        bail!("the table {name} exists already with different {difference}: reset the emulator");
     }
     if let Some(time_to_live) = properties.time_to_live_specification.filter(|it| it.enabled) {
         enable_time_to_live(client, &name, time_to_live).await?;
     }
-    Ok(Table { name, arn: table.table_arn.context("DescribeTable gave no ARN")?, stream_arn: table.latest_stream_arn })
+    Ok(Table {
+        name,
+        arn: table.table_arn.context("DescribeTable returned no ARN")?,
+        stream_arn: table.latest_stream_arn,
+    })
+}
+
+/// The name of a table that need not exist yet.
+pub(crate) fn name(logical_id: &str, properties: &Value, resolver: &Resolver<'_>) -> Result<String> {
+    Ok(name_of(logical_id, &resolver.resolve(&properties["TableName"])?))
+}
+
+/// `TableName`, or else the logical id.
+fn name_of(logical_id: &str, table_name: &Value) -> String {
+    scalar_text(table_name).unwrap_or_else(|| logical_id.to_owned())
 }
 
 async fn until_active(client: &Client, name: &str) -> Result<TableDescription> {
     loop {
         let described = client.describe_table().table_name(name).send().await?;
-        let table = described.table.context("DescribeTable gave no table")?;
+        let table = described.table.context("DescribeTable returned no table")?;
         let indexes = table.global_secondary_indexes();
         if table.table_status == Some(TableStatus::Active)
             && indexes.iter().all(|index| index.index_status.as_ref().is_none_or(|status| status.as_str() == "ACTIVE"))
@@ -132,7 +151,7 @@ async fn until_active(client: &Client, name: &str) -> Result<TableDescription> {
     }
 }
 
-/// DynamoDB refuses to enable what is enabled, so this asks first.
+/// Checks first, because DynamoDB rejects a request that would change nothing.
 async fn enable_time_to_live(client: &Client, name: &str, time_to_live: TimeToLive) -> Result<()> {
     let described = client.describe_time_to_live().table_name(name).send().await?;
     let current = described.time_to_live_description;
@@ -150,7 +169,7 @@ async fn enable_time_to_live(client: &Client, name: &str, time_to_live: TimeToLi
     Ok(())
 }
 
-/// The part of a table that cannot be changed afterwards, in the SDK's types.
+/// The part of a table's definition that this crate compares with an existing table, in the SDK's types.
 struct Definition {
     attributes: Vec<AttributeDefinition>,
     key_schema: Vec<KeySchemaElement>,
@@ -187,7 +206,7 @@ impl Definition {
         })
     }
 
-    /// What of an existing table is not as the template has it.
+    /// The first part of an existing table that differs from the template.
     fn difference(&self, table: &TableDescription) -> Option<&'static str> {
         let attributes = |list: &[AttributeDefinition]| -> HashSet<(String, String)> {
             list.iter().map(|it| (it.attribute_name.clone(), it.attribute_type.to_string())).collect()

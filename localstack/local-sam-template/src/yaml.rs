@@ -1,10 +1,10 @@
-//! YAML with CloudFormation's tags to plain JSON.
+//! Converts YAML with CloudFormation's tags to plain JSON.
 
 use anyhow::{Context, Result, bail, ensure};
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 
-/// Reads one YAML document; every short form such as `!GetAtt A.B` becomes its long form `{"Fn::GetAtt": ["A", "B"]}`.
+/// Reads one YAML document. Every short form such as `!GetAtt A.B` becomes its long form `{"Fn::GetAtt": ["A", "B"]}`.
 pub(crate) fn to_json(text: &str) -> Result<Value> {
     let mut documents = YamlOwned::load_from_str(text)?;
     ensure!(documents.len() == 1, "expected one YAML document, found {}", documents.len());
@@ -24,7 +24,7 @@ fn convert(node: YamlOwned) -> Result<Value> {
         YamlOwned::Mapping(entries) => {
             let mut object = Map::new();
             for (key, value) in entries {
-                let key = key.as_str().with_context(|| format!("a key that is no string: {key:?}"))?.to_owned();
+                let key = key.as_str().with_context(|| format!("a key is not a string: {key:?}"))?.to_owned();
                 let value = convert(value).with_context(|| format!("in {key}"))?;
                 object.insert(key, value);
             }
@@ -38,7 +38,7 @@ fn convert(node: YamlOwned) -> Result<Value> {
 fn intrinsic(name: &str, argument: Value) -> Value {
     match (name, &argument) {
         ("Ref" | "Condition", _) => json!({ name: argument }),
-        // A logical id has no dot, an attribute's name may: the first dot is the border.
+        // Only the attribute may contain dots, so the first dot separates the two.
         ("GetAtt", Value::String(path)) => match path.split_once('.') {
             Some((resource, attribute)) => json!({ "Fn::GetAtt": [resource, attribute] }),
             None => json!({ "Fn::GetAtt": [path] }),
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_given_twice_is_an_error() {
+    fn duplicate_key_is_an_error() {
         assert!(to_json("a: 1\na: 2\n").is_err());
     }
 }

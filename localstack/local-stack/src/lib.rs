@@ -25,6 +25,9 @@ mod wait;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
+use local_sam_template::Template;
+
 pub use config::Config;
 pub use endpoints::Endpoints;
 pub use stack::Stack;
@@ -34,4 +37,12 @@ pub use supervisor::End;
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// The checkout's `template.yaml`: the functions, triggers, tables and queues that the stack starts.
+///
+/// # Errors
+/// When the file cannot be read or is not a template.
+pub fn template() -> Result<Template> {
+    Template::load(root().join("template.yaml"))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::FutureExt;
-use local_sam_template::{Function, Local, Resources, Template};
+use local_sam_template::{Deployment, Function, Resources, Template};
 use local_trace_viewer::{Capacity, Recording, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -18,7 +18,7 @@ use crate::process::Group;
 use crate::progress::Progress;
 use crate::supervisor::Supervisor;
 use crate::tools::{Tools, pinned};
-use crate::{Config, End, Endpoints, catalogue, front, functions, ports, root, token, wait};
+use crate::{Config, End, Endpoints, catalogue, front, functions, ports, token, wait};
 
 /// How long the poller may take to finish its invocations.
 const POLLER_GRACE: Duration = Duration::from_secs(5);
@@ -177,7 +177,7 @@ impl Stack {
     }
 
     async fn bring_up(&mut self, tools: &Tools) -> Result<()> {
-        let template = Template::load(root().join("template.yaml"))?;
+        let template = crate::template()?;
         let [runtime_port, controller_port, grpc_port] = self.internal_ports;
         let servers = &self.endpoints.kafka_bootstrap_servers;
         let kafka_data = self.data.path().join("kafka");
@@ -234,8 +234,8 @@ impl Stack {
     /// The functions of the template, with their environments for this machine.
     fn functions(&self, template: &Template, resources: &Resources) -> Result<Vec<Function>> {
         let parameters = parameters(resources, &self.launcher.config)?;
-        let local = Local { lambda_url: self.endpoints.api_url.clone(), parameters };
-        template.functions(resources, &local)
+        let deployment = Deployment { lambda_url: self.endpoints.api_url.clone(), parameters };
+        template.functions(resources, &deployment)
     }
 
     /// The API's port, before the Lambda emulator.

@@ -1,4 +1,4 @@
-//! SAM's spelling of the event sources: every property that is known here, and no other.
+//! Parses event sources in SAM's notation. An unsupported property is an error.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::Queue;
+use crate::declared::Trigger;
 use crate::event_source::{
     DynamoDbSource, EventSource, KafkaSource, Retries, ScheduleSource, SqsSource, StartingPosition,
 };
-use crate::scope::Scope;
+use crate::intrinsics::Resolver;
 
 impl EventSource {
-    pub(crate) fn parse(scope: &Scope<'_>, event: &Value) -> Result<Self> {
-        let properties = scope.resolve(&event["Properties"])?;
-        match event["Type"].as_str().context("it has no Type")? {
-            "MSK" => msk(scope, from(properties)?),
-            "SQS" => sqs(scope, from(properties)?),
-            "DynamoDB" => dynamodb(scope, from(properties)?),
-            "Schedule" => {
+    pub(crate) fn parse(resolver: &Resolver<'_>, event: &Value) -> Result<Self> {
+        let properties = resolver.resolve(&event["Properties"])?;
+        match Trigger::of_event(event)? {
+            Trigger::Kafka => msk(resolver, from(properties)?),
+            Trigger::Sqs => sqs(resolver, from(properties)?),
+            Trigger::DynamoDb => dynamodb(resolver, from(properties)?),
+            Trigger::Schedule => {
                 let Schedule { schedule, .. } = from(properties)?;
                 Ok(Self::Schedule(ScheduleSource { interval: interval(&schedule)? }))
             }
-            "HttpApi" => {
+            Trigger::Http => {
                 let HttpApi { method, path } =
                     if properties.is_null() { HttpApi::default() } else { from(properties)? };
                 let path = path.unwrap_or_else(|| "$default".to_owned());
                 Ok(Self::HttpApi { method: method.unwrap_or_else(|| "ANY".to_owned()), path })
             }
-            unknown => bail!("the event type {unknown} is not known to the local stack"),
         }
     }
 }
@@ -55,25 +55,25 @@ struct Msk {
     #[serde(default)]
     function_response_types: Vec<ResponseType>,
     destination_config: Option<DestinationConfig>,
-    /// There is one poller here, always.
+    /// Has no effect here: the local stack always runs one poller.
     #[serde(rename = "ProvisionedPollerConfig")]
     _provisioned_poller_config: Option<IgnoredAny>,
 }
 
-fn msk(scope: &Scope<'_>, msk: Msk) -> Result<EventSource> {
+fn msk(resolver: &Resolver<'_>, msk: Msk) -> Result<EventSource> {
     Ok(EventSource::Kafka(KafkaSource {
         cluster_arn: msk.stream,
         topics: msk.topics,
         consumer_group_id: msk.consumer_group_id,
         starting_position: msk.starting_position,
         batch_size: msk.batch_size,
-        // Kafka is the one source whose default is not to invoke at once.
+        // Kafka is the only source with a default window other than zero.
         batching_window: msk.maximum_batching_window_in_seconds.map_or(Duration::from_millis(500), Duration::from_secs),
         retries: Retries {
             maximum_retry_attempts: finite(msk.maximum_retry_attempts),
             bisect_batch_on_function_error: msk.bisect_batch_on_function_error,
             report_batch_item_failures: !msk.function_response_types.is_empty(),
-            on_failure: on_failure(scope, msk.destination_config)?,
+            on_failure: on_failure(resolver, msk.destination_config)?,
         },
     }))
 }
@@ -90,9 +90,9 @@ struct Sqs {
     function_response_types: Vec<ResponseType>,
 }
 
-fn sqs(scope: &Scope<'_>, sqs: Sqs) -> Result<EventSource> {
+fn sqs(resolver: &Resolver<'_>, sqs: Sqs) -> Result<EventSource> {
     Ok(EventSource::Sqs(SqsSource {
-        queue: queue_of(scope, &sqs.queue)?,
+        queue: queue_of(resolver, &sqs.queue)?,
         batch_size: sqs.batch_size,
         batching_window: Duration::from_secs(sqs.maximum_batching_window_in_seconds),
         report_batch_item_failures: !sqs.function_response_types.is_empty(),
@@ -116,7 +116,7 @@ struct DynamoDb {
     destination_config: Option<DestinationConfig>,
 }
 
-fn dynamodb(scope: &Scope<'_>, stream: DynamoDb) -> Result<EventSource> {
+fn dynamodb(resolver: &Resolver<'_>, stream: DynamoDb) -> Result<EventSource> {
     Ok(EventSource::DynamoDb(DynamoDbSource {
         stream_arn: stream.stream,
         starting_position: stream.starting_position,
@@ -126,7 +126,7 @@ fn dynamodb(scope: &Scope<'_>, stream: DynamoDb) -> Result<EventSource> {
             maximum_retry_attempts: finite(stream.maximum_retry_attempts),
             bisect_batch_on_function_error: stream.bisect_batch_on_function_error,
             report_batch_item_failures: !stream.function_response_types.is_empty(),
-            on_failure: on_failure(scope, stream.destination_config)?,
+            on_failure: on_failure(resolver, stream.destination_config)?,
         },
     }))
 }
@@ -167,28 +167,29 @@ struct Destination {
     destination: String,
 }
 
-fn on_failure(scope: &Scope<'_>, config: Option<DestinationConfig>) -> Result<Option<Queue>> {
-    config.map(|config| queue_of(scope, &config.on_failure.destination)).transpose()
+fn on_failure(resolver: &Resolver<'_>, config: Option<DestinationConfig>) -> Result<Option<Queue>> {
+    config.map(|config| queue_of(resolver, &config.on_failure.destination)).transpose()
 }
 
-fn queue_of(scope: &Scope<'_>, arn: &str) -> Result<Queue> {
-    let queue = scope.resources.queues.values().find(|queue| queue.arn == arn);
-    queue.cloned().with_context(|| format!("{arn} is not the ARN of one of the template's queues"))
+fn queue_of(resolver: &Resolver<'_>, arn: &str) -> Result<Queue> {
+    let queue = resolver.resources.queues.values().find(|queue| queue.arn == arn);
+    queue.cloned().with_context(|| format!("{arn} is not the ARN of a queue in the template"))
 }
 
-/// A retry limit, where -1 is AWS's word for none.
+/// A retry limit. AWS writes -1 for no limit.
 fn finite(attempts: Option<i64>) -> Option<u32> {
     attempts.and_then(|attempts| u32::try_from(attempts).ok())
 }
 
-/// The interval of a rate expression, <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
+/// The interval of a rate expression: <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
 fn interval(schedule: &str) -> Result<Duration> {
     let rate = schedule.strip_prefix("rate(").and_then(|rate| rate.strip_suffix(')'));
-    let rate =
-        rate.with_context(|| format!("the schedule {schedule:?} is not a rate(…), the only kind that runs locally"))?;
+    let rate = rate.with_context(|| {
+        format!("the schedule {schedule:?} is not a rate(…), the only kind that the local stack supports")
+    })?;
     let (count, unit) = rate.split_once(' ').with_context(|| format!("the schedule {schedule:?} has no unit"))?;
     let count: u64 = count.parse().with_context(|| format!("the schedule {schedule:?} has no number"))?;
-    ensure!(count > 0, "the schedule {schedule:?} would never wait");
+    ensure!(count > 0, "the schedule {schedule:?} has an interval of zero");
     let minutes = match unit.strip_suffix('s').unwrap_or(unit) {
         "minute" => count,
         "hour" => count * 60,
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_intervals_and_anything_else_is_refused() {
+    fn rate_expression_is_parsed_and_other_schedules_are_rejected() {
         assert_eq!(interval("rate(1 minute)").unwrap(), Duration::from_secs(60));
         assert_eq!(interval("rate(2 hours)").unwrap(), Duration::from_secs(7200));
         for wrong in ["cron(0 12 * * ? *)", "rate(0 minutes)", "rate(minute)", "rate(5 weeks)"] {

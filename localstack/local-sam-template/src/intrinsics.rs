@@ -1,4 +1,4 @@
-//! What a template's intrinsic functions stand for.
+//! Resolves intrinsic functions: `Ref`, `Fn::GetAtt` and `Fn::Sub`.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use serde_json::{Map, Value};
 
 use crate::{Resources, Template};
 
-/// `AWS::StackName` of the local stack.
+/// The value of `AWS::StackName`.
 const STACK_NAME: &str = "local";
 
-/// What the template cannot know about this machine.
+/// The inputs of a deployment that are not in the template.
 #[derive(Debug, Clone, Default)]
-pub struct Local {
+pub struct Deployment {
     /// The Lambda emulator, for example `http://127.0.0.1:9000`: base of the Lambda API and of the function URLs.
     pub lambda_url: String,
-    /// Values of the template's parameters; those with a `Default` may be left out.
+    /// Values of the template's parameters. Those with a `Default` may be left out.
     pub parameters: BTreeMap<String, String>,
 }
 
-/// Everything that a reference in a template can name.
-pub(crate) struct Scope<'a> {
+/// Everything that an intrinsic function can refer to.
+pub(crate) struct Resolver<'a> {
     pub(crate) template: &'a Template,
     pub(crate) resources: &'a Resources,
-    pub(crate) local: &'a Local,
+    pub(crate) deployment: &'a Deployment,
 }
 
-impl Scope<'_> {
-    /// A copy of `value` with every intrinsic function in it replaced by what it stands for.
+impl Resolver<'_> {
+    /// A copy of `value` with every intrinsic function replaced by its result.
     pub(crate) fn resolve(&self, value: &Value) -> Result<Value> {
         Ok(match value {
             Value::Object(object) => match intrinsic(object) {
@@ -43,10 +43,11 @@ impl Scope<'_> {
                     self.attribute(resource, attribute)?.into()
                 }
                 Some(("Fn::Sub", argument)) => {
-                    let text = argument.as_str().context("Sub with a map of variables is not supported here")?;
+                    let text =
+                        argument.as_str().context("the local stack does not support Sub with a map of variables")?;
                     self.substitute(text)?.into()
                 }
-                Some((name, _)) => bail!("{name} is not supported here"),
+                Some((name, _)) => bail!("the local stack does not support {name}"),
                 None => {
                     let resolve = |(key, value): (&String, &Value)| {
                         let value = self.resolve(value).with_context(|| key.clone())?;
@@ -75,13 +76,15 @@ impl Scope<'_> {
             _ => {}
         }
         if let Some(parameter) = self.template.document["Parameters"].get(name) {
-            if let Some(value) = self.local.parameters.get(name) {
+            if let Some(value) = self.deployment.parameters.get(name) {
                 return Ok(value.clone());
             }
             let default = parameter.get("Default").and_then(scalar_text);
             return default.with_context(|| format!("the parameter {name} has neither a value nor a Default"));
         }
-        self.template.binary_of(name)?.with_context(|| format!("!Ref {name}: nothing of this name exists locally"))
+        self.template
+            .binary_of(name)?
+            .with_context(|| format!("!Ref {name}: the local stack has no resource or parameter of this name"))
     }
 
     fn attribute(&self, resource: &str, attribute: &str) -> Result<String> {
@@ -101,17 +104,17 @@ impl Scope<'_> {
         } else if let Some(binary) = self.template.binary_of(resource)? {
             (attribute == "Arn").then(|| self.resources.function_arn(&binary))
         } else if let Some(function) = resource.strip_suffix("Url") {
-            // SAM makes a resource named <function>Url of a function's FunctionUrlConfig.
+            // SAM creates a resource named <function>Url for a FunctionUrlConfig.
             let binary = self.template.binary_of(function)?.filter(|_| attribute == "FunctionUrl");
-            binary.map(|binary| format!("{}/lambda-url/{binary}/", self.local.lambda_url))
+            binary.map(|binary| format!("{}/lambda-url/{binary}/", self.deployment.lambda_url))
         } else if let Some(function) = resource.strip_suffix("Role") {
-            // And one named <function>Role of the role that a function runs as.
+            // SAM creates a resource named <function>Role for the role that a function runs as.
             let binary = self.template.binary_of(function)?.filter(|_| attribute == "Arn");
             binary.map(|binary| self.resources.role_arn(&binary))
         } else {
             None
         };
-        found.with_context(|| format!("!GetAtt {resource}.{attribute}: nothing of this name exists locally"))
+        found.with_context(|| format!("!GetAtt {resource}.{attribute}: the local stack has no such attribute"))
     }
 
     fn substitute(&self, text: &str) -> Result<String> {
@@ -119,7 +122,7 @@ impl Scope<'_> {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) =
-                after.split_once('}').with_context(|| format!("!Sub {text:?}: a brace is never closed"))?;
+                after.split_once('}').with_context(|| format!("!Sub {text:?}: a brace is not closed"))?;
             result.push_str(before);
             match (name.strip_prefix('!'), name.split_once('.')) {
                 (Some(literal), _) => result.push_str(&format!("${{{literal}}}")),
@@ -146,7 +149,7 @@ pub(crate) fn references(value: &Value) -> Vec<&str> {
     }
 }
 
-/// A scalar as CloudFormation passes it on to a service: as text.
+/// A scalar as CloudFormation passes it to a service: as text.
 pub(crate) fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -155,7 +158,7 @@ pub(crate) fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The name and argument of an object that is an intrinsic function.
+/// The name and the argument of an intrinsic function, or `None` for any other object.
 fn intrinsic(object: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = object.iter().next().filter(|_| object.len() == 1)?;
     (name == "Ref" || name.starts_with("Fn::")).then_some((name, argument))
