@@ -23,7 +23,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{ErrorType, metrics, propagation, record_error, redact};
 
-/// Who runs a server, which decides how much of the trace context it is sent.
+/// The owner of a server, which decides how much of the trace context is sent to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// A part of this system: it is sent the complete context.

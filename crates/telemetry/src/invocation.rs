@@ -1,4 +1,4 @@
-//! Serving invocations: what is recorded around each of them, and the flush after it.
+//! Serving invocations: their spans, their metrics, and the flush after each of them.
 
 mod arn;
 mod layer;
@@ -23,7 +23,7 @@ pub(crate) use span::record_faas_attributes;
 /// one), and [SIGKILL 300 ms later](https://github.com/aws-samples/graceful-shutdown-with-aws-lambda).
 const LAST_FLUSH_TIMEOUT: Duration = Duration::from_millis(280);
 
-/// What invokes a function: `faas.trigger` of the [FaaS conventions].
+/// The kind of event that invokes a function: `faas.trigger` of the [FaaS conventions].
 ///
 /// [FaaS conventions]: https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

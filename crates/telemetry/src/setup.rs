@@ -20,7 +20,7 @@ use crate::setup::flush::Flusher;
 use crate::setup::propagators::Propagators;
 use crate::setup::providers::Providers;
 
-/// What a function's code decides about its telemetry. Everything else is set by [environment variables].
+/// The telemetry settings in a function's code. All other settings are [environment variables].
 ///
 /// ```no_run
 /// # fn example() -> anyhow::Result<telemetry::Telemetry> {

@@ -1,5 +1,5 @@
-//! Fake collectors. They use little CPU, because they run on the cores of what is measured: exports are counted, not
-//! decoded.
+//! Fake collectors. They count exports and do not decode them, because they use the same cores as the measured
+//! function.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Timeout of the wait for that.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What was exported of one signal.
+/// The exports of one signal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Count {
     pub(crate) exports: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Count {
     pub(crate) bytes: u64,
 }
 
-/// What was exported, by signal: `traces`, `metrics`, `logs`.
+/// The exports by signal: `traces`, `metrics`, `logs`.
 pub(crate) type Counts = BTreeMap<String, Count>;
 
 /// A collector that accepts everything.

@@ -1,4 +1,4 @@
-//! What all measured processes share: an emulated DynamoDB with a product, collectors, and the environment variables.
+//! The parts that all measured processes share: an emulated DynamoDB with a product, collectors, environment variables.
 
 use std::collections::BTreeMap;
 

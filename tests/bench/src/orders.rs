@@ -15,7 +15,7 @@ const WARM_UP: u32 = 10;
 /// Timeout of one request, longer than the gateway's own deadline.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Places orders, one after the other, and counts what every function exports because of them.
+/// Places orders, one after the other, and counts the exports of all functions.
 pub(crate) async fn measure(orders: u32) -> Result<Counts> {
     let collector = Collector::start().await?;
     let mut config = Config::free_ports(root().join(format!(".local/bench-{}", std::process::id())))?;

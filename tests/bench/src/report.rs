@@ -58,7 +58,7 @@ fn goal(name: &str, measured: f64, limit: f64, unit: &str) {
     println!("| {name} | {measured:+.2} {unit} | {} |", if measured <= limit { "yes" } else { "no" });
 }
 
-/// What the functions export per order.
+/// The telemetry that the functions export per order.
 pub(crate) fn orders(counts: &Counts, orders: u32) {
     println!("| Exported per order | Bytes | Requests |\n|---|---:|---:|");
     let each = |sum: u64| sum as f64 / f64::from(orders);
@@ -69,7 +69,7 @@ pub(crate) fn orders(counts: &Counts, orders: u32) {
     println!("| total | {:.0} | {:.1} |\n", each(bytes.sum()), each(exports.sum()));
 }
 
-/// The sizes of the functions, and what telemetry adds to a minimal one.
+/// The sizes of the functions, and of a minimal function without and with telemetry.
 pub(crate) fn sizes(binaries: &Path) -> Result<()> {
     println!("| Binary | MB |\n|---|---:|");
     for name in FUNCTIONS {

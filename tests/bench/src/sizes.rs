@@ -1,4 +1,4 @@
-//! The sizes of binaries without symbols, which `cargo lambda build` removes too.
+//! The sizes of binaries without symbols, as `cargo lambda build` builds them.
 
 use std::path::Path;
 use std::process::Command;

@@ -26,8 +26,8 @@ use crate::{metrics, record_error};
 /// Records every call of a DynamoDB client as a span and in `db.client.operation.duration`:
 /// `aws_sdk_dynamodb::config::Builder::from(&sdk_config).interceptor(TraceDynamoDb)`.
 ///
-/// The span has the names of the tables, how a read reads, and the consumed capacity, which the interceptor adds to
-/// every request. It never has keys or items.
+/// The span has the names of the tables, the options of a read, and the consumed capacity, which the interceptor asks
+/// for in every request. It never has keys or items.
 ///
 /// A failed condition is an expected outcome, not an error: it is recorded in `db.response.status_code`, and the span's
 /// status stays unset.
@@ -50,7 +50,7 @@ impl Intercept for TraceDynamoDb {
         Ok(())
     }
 
-    // Not `read_before_execution`, which an interceptor of the client gets before the operation is known.
+    // Not `read_before_execution`: the client calls that hook before the operation is known.
     fn read_before_serialization(
         &self,
         context: &BeforeSerializationInterceptorContextRef<'_>,

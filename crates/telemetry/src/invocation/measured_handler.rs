@@ -1,5 +1,5 @@
-//! A handler whose invocations are counted and timed ([FaaS metrics]), and which marks the span around it as failed on
-//! an error.
+//! A handler that counts and times its invocations ([FaaS metrics]), and marks the span around it as failed on an
+//! error.
 //!
 //! [FaaS metrics]: https://opentelemetry.io/docs/specs/semconv/faas/faas-metrics/
 

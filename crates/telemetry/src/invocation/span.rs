@@ -18,8 +18,8 @@ pub(super) fn server_span(trigger: Trigger, context: &Context) -> Span {
     span
 }
 
-/// Records what the FaaS conventions want of an invocation in its SERVER span. Call it once per invocation: the first
-/// call in a process records the cold start.
+/// Records the attributes of the FaaS conventions in an invocation's SERVER span. Call it once per invocation: the
+/// first call in a process records the cold start.
 pub(crate) fn record_faas_attributes(span: &Span, trigger: Trigger, context: Option<&Context>) {
     static COLD_START: AtomicBool = AtomicBool::new(true);
     span.set_attribute("faas.trigger", trigger.as_str());

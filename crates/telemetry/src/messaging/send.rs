@@ -23,8 +23,7 @@ pub async fn send<T, E: ErrorType>(
     send_in(messaging::span(Operation::Send, system, destination), system, destination, send).await
 }
 
-/// Sends a message from an outbox, where it was stored with the context in which it was created. Otherwise like
-/// [`send()`].
+/// Sends a message from an outbox, where it was stored together with its creation context. Otherwise like [`send()`].
 ///
 /// The span is a child of the creation context, so that the trace that caused the message continues. It links the
 /// current span, which is the invocation that relays the outbox.

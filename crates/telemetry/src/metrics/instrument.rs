@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics;
 
-/// What a metric is called, and what its data points look like.
+/// The name of a metric and the form of its data points.
 #[derive(Debug)]
 pub struct Declaration {
     /// The metric's name.

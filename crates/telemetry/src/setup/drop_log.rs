@@ -8,11 +8,11 @@ use opentelemetry_sdk::error::OTelSdkError;
 /// The shortest time between two lines.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Counts what was dropped since the last line.
+/// Counts the drops since the last line.
 #[derive(Debug, Default)]
 pub(super) struct DropLog(Mutex<Dropped>);
 
-/// What was dropped since the last line, and when that was.
+/// The drops since the last line, and its time.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
     pub(super) spans: usize,

@@ -52,7 +52,7 @@ impl Providers {
         let spans = CountingExporter::spans(spans.build()?, &drop_log);
         let traces = SdkTracerProvider::builder().with_resource(resource.clone());
         let traces = traces.with_sampler(CriticalRouteSampler::from_env(critical_routes)).with_batch_exporter(spans);
-        // X-Ray rejects a trace whose id does not begin with the time.
+        // X-Ray rejects trace ids that do not begin with the time.
         let traces = if xray { traces.with_id_generator(XrayIdGenerator::default()) } else { traces };
 
         let logs = CountingExporter::logs(logs.build()?, &drop_log);

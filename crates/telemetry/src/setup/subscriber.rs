@@ -16,8 +16,8 @@ use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
-/// What is logged if `RUST_LOG` is not set. krafka also warns about brokers that it reaches at its next attempt; those
-/// warnings are left out.
+/// The default of `RUST_LOG`. It leaves out the warnings of krafka, which also warns about brokers that it reaches at
+/// the next attempt.
 const DEFAULT_DIRECTIVES: &str = "info,krafka=error";
 
 /// The filter directives of log records: `RUST_LOG`, or the default.
@@ -61,8 +61,8 @@ fn is_exported(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && is_info(metadata) && !is_of_exporters(metadata)
 }
 
-/// Log records, but of the SDK's only the one that says that a queue is full, which the SDK logs once. The SDK also
-/// logs every failed export; instead of that, the drop log has at most one line per minute.
+/// Log records, but not those of the SDK, which logs every failed export: the drop log replaces them with at most one
+/// line per minute. The exception is the line that a queue is full, which the SDK logs only once.
 fn is_printed(metadata: &Metadata<'_>) -> bool {
     let queue_is_full = metadata.name().ends_with("DroppingStarted");
     metadata.is_event() && (queue_is_full || !metadata.target().starts_with("opentelemetry"))
@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    /// Collects what is printed.
+    /// Collects printed lines.
     #[derive(Clone, Default)]
     struct Output(Arc<Mutex<Vec<u8>>>);
 
@@ -132,7 +132,7 @@ mod tests {
         spans: Vec<opentelemetry_sdk::trace::SpanData>,
     }
 
-    /// What `act` prints and exports.
+    /// Runs `act`, and returns the lines that it prints and the telemetry that it exports.
     fn record(sampler: Sampler, act: impl FnOnce()) -> Recorded {
         record_with(DEFAULT_DIRECTIVES, sampler, act)
     }

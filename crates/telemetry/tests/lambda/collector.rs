@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::environment::TIMEOUT;
 use crate::received::Received;
 
-/// What the collector does with an export.
+/// How the collector handles an export.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Behavior {
     Accept,
@@ -71,23 +71,23 @@ impl Collector {
         Ok(Self { address, server })
     }
 
-    /// Changes what it does with every export from now on, and with those that hang.
+    /// Changes the behavior for all exports from now on, including those that hang.
     pub(crate) fn behave(&self, behavior: Behavior) {
         self.server.on_logs_and_metrics.send_replace(behavior);
         self.behave_on_spans(behavior);
     }
 
-    /// Changes what it does with spans only.
+    /// Changes the behavior for spans only.
     pub(crate) fn behave_on_spans(&self, behavior: Behavior) {
         self.server.on_spans.send_replace(behavior);
     }
 
-    /// Waits until what was received meets a condition.
+    /// Waits until a condition holds for the received telemetry.
     pub(crate) async fn wait_until(&self, condition: impl Fn(&Received) -> bool) -> anyhow::Result<()> {
         self.received(|received| condition(received).then_some(())).await
     }
 
-    /// Waits until `read` returns a value for what was received, and returns that value.
+    /// Waits until `read` returns a value for the received telemetry, and returns that value.
     pub(crate) async fn received<T>(&self, read: impl Fn(&Received) -> Option<T>) -> anyhow::Result<T> {
         let mut changes = self.server.changed.subscribe();
         let wait = async {

@@ -17,7 +17,7 @@ use crate::runtime_api::{PostedResponse, RuntimeApi};
 /// Timeout of everything that a test waits for.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A running function and what surrounds it.
+/// A running function with its Runtime API and its collector.
 pub(crate) struct Environment {
     pub(crate) collector: Collector,
     pub(crate) process: Child,

@@ -7,7 +7,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use telemetry::Trigger;
 
-/// What the function does in an invocation.
+/// The function's event, which selects what the invocation does.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
     Succeed,

@@ -1,4 +1,4 @@
-//! What is recorded around an invocation, and which settings change it.
+//! The telemetry of an invocation, and the settings that change it.
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ pub(crate) async fn slow_collector_receives_everything() -> anyhow::Result<()> {
     for _ in 0..INVOCATIONS {
         ensure!(environment.invoke(Event::Succeed).await? == "response");
     }
-    // What is recorded during the backoff is sent by the queues' timers.
+    // During the backoff the queues send by their own timers.
     let all = |received: &Received| received.spans.len() == INVOCATIONS && received.logs.len() == INVOCATIONS;
     environment.collector.wait_until(all).await
 }

@@ -1,4 +1,4 @@
-//! What a collector has received.
+//! The telemetry that a collector has received.
 
 use axum::body::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, me
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::{DecodeError, Message as _};
 
-/// What the collector has received. Of cumulative metrics, only the last export is kept.
+/// The received telemetry. Of cumulative metrics, only the last export is kept.
 #[derive(Default)]
 pub(crate) struct Received {
     /// Exports of all signals, accepted or not.

@@ -1,4 +1,4 @@
-//! Environments that are killed or terminated: what was recorded is exported.
+//! Environments that are killed or terminated: recorded telemetry is exported.
 
 use std::time::Duration;
 

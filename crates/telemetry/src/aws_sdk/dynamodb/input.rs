@@ -1,4 +1,5 @@
-//! The parts of a DynamoDB request that may be recorded: tables, indexes and how it reads. Never keys or values.
+//! The parts of a DynamoDB request that may be recorded: tables, indexes and the options of a read. Never keys or
+//! values.
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
@@ -67,7 +68,7 @@ pub(super) fn table_names(input: &Input) -> Vec<String> {
     Vec::new()
 }
 
-/// The attributes that say how a `GetItem` or a `Query` reads.
+/// The options of a `GetItem` or a `Query`, as attributes.
 pub(super) fn parameters(input: &Input) -> Vec<KeyValue> {
     let mut parameters = Vec::new();
     if let Some(get) = input.downcast_ref::<GetItemInput>() {
