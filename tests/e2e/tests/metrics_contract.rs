@@ -19,7 +19,11 @@ fn contract() -> Value {
 fn every_declared_metric_has_the_same_row_in_the_contract() {
     let contract = contract();
     let differences: Vec<_> = DECLARATIONS.iter().flat_map(|declaration| differences(declaration, &contract)).collect();
-    assert!(differences.is_empty(), "{DECLARED} and {CONTRACT} differ:\n{}", differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{DECLARED} and {CONTRACT} differ. Correct the one that is wrong:\n{}",
+        differences.join("\n")
+    );
 }
 
 fn differences(declaration: &Declaration, contract: &Value) -> Vec<String> {
@@ -39,9 +43,7 @@ fn differences(declaration: &Declaration, contract: &Value) -> Vec<String> {
         ("attributes", json!(declaration.attributes.iter().collect::<BTreeSet<_>>()), json!(attributes)),
     ];
     let different = pairs.into_iter().filter(|(_, declared, contract)| declared != contract);
-    different
-        .map(|(what, code, row)| format!("{name}: the {what} is {code} in the code, {row} in the contract"))
-        .collect()
+    different.map(|(what, code, row)| format!("{name}, {what}: {code} in the code, {row} in the contract")).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod dynamodb;
 mod fake_aws;
 mod http_client;
+mod http_server;
 mod messaging;
 mod recorder;
 mod sqs;
