@@ -1,47 +1,54 @@
-//! Simulates the order system, by chance and yet again the same.
+//! Runs simulations of the order system, or replays one from its seed.
 
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum as _};
-use simulator::{Outcome, Plan, Sabotage, Totals, World, run};
+use clap::Parser;
+use simulator::{Campaign, Mutation, Outcome, Totals, Trial};
 
-// A simulation allocates more than anything else: a quarter of its time goes there, and less of it with this.
+// A quarter of a simulation's time is memory allocation; this allocator takes less than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs many orders through the real functions while everything around them fails, and checks every promise.
+/// Runs the order system's own code in a deterministic simulation, injects faults, and checks every invariant.
+///
+/// By default it runs a campaign of many trials, and stops at the first trial that violates an invariant. It then prints the
+/// command that replays this trial. With --replay it runs one trial only.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Orders in all.
+    /// Least number of orders in the campaign.
     #[arg(long, default_value_t = 100_000)]
     orders: usize,
-    /// Orders in a world.
+    /// Number of orders in each trial.
     #[arg(long, default_value_t = 60)]
-    orders_per_world: usize,
-    /// What the worlds' seeds are made of.
+    orders_per_trial: usize,
+    /// Seed of the campaign. Each trial's seed is derived from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many worlds at once.
+    /// Number of trials that run at the same time.
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     threads: usize,
-    /// Only the world of that seed.
-    #[arg(long)]
-    world: Option<u64>,
-    /// Tells what happens in that world.
-    #[arg(long, requires = "world")]
+    /// Run only the trial with this seed. To repeat a failed trial, give the same --orders-per-trial and --mutation, and use the
+    /// same commit.
+    #[arg(long, value_name = "TRIAL_SEED")]
+    replay: Option<u64>,
+    /// Print everything that happens in the replayed trial, with its virtual time.
+    #[arg(long, requires = "replay")]
     verbose: bool,
-    /// Breaks the system on purpose.
+    /// Put a deliberate bug into the system, which the checks must detect.
     #[arg(long)]
-    sabotage: Option<Sabotage>,
+    mutation: Option<Mutation>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match simulate(&arguments) {
+    let passed = match arguments.replay {
+        Some(seed) => replay(&arguments, seed),
+        None => run_campaign(&arguments),
+    };
+    match passed {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -51,39 +58,42 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every promise was kept.
-fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
-    let Arguments { orders, orders_per_world, seed, threads, sabotage, .. } = *arguments;
-    if let Some(seed) = arguments.world {
-        let world = World { seed, orders: orders_per_world, sabotage, keep_diary: arguments.verbose };
-        let outcome = world.run()?;
-        outcome.diary.iter().for_each(|line| println!("{line}"));
-        return Ok(verdict(&world, &outcome));
-    }
-    let plan = Plan { orders, orders_per_world, seed, threads, sabotage };
-    let began = Instant::now();
-    let told = Mutex::new(began);
-    let totals = run(plan, stopped_by_ctrl_c()?, |totals| {
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.elapsed() > Duration::from_secs(5) {
-            *told = Instant::now();
-            let per_second = totals.orders as f64 / began.elapsed().as_secs_f64();
-            let left = orders.saturating_sub(totals.orders) as f64 / per_second;
-            eprintln!("{} orders in {} worlds, {per_second:.0}/s, {left:.0} s to go", totals.orders, totals.worlds);
+/// Runs one trial. True if all invariants hold.
+fn replay(arguments: &Arguments, seed: u64) -> anyhow::Result<bool> {
+    let Arguments { orders_per_trial: orders, mutation, verbose: keep_log, .. } = *arguments;
+    let trial = Trial { seed, orders, mutation, keep_log };
+    let outcome = trial.run()?;
+    outcome.log.iter().for_each(|line| println!("{line}"));
+    Ok(print_verdict(&trial, &outcome))
+}
+
+/// Runs many trials. True if all invariants hold in all of them.
+fn run_campaign(arguments: &Arguments) -> anyhow::Result<bool> {
+    let Arguments { orders, orders_per_trial, seed, threads, mutation, .. } = *arguments;
+    let started = Instant::now();
+    let last_printed = Mutex::new(started);
+    let campaign = Campaign { orders, orders_per_trial, seed, threads, mutation };
+    let totals = campaign.run(set_by_ctrl_c()?, |totals| {
+        let mut last_printed = last_printed.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_printed.elapsed() > Duration::from_secs(5) {
+            *last_printed = Instant::now();
+            let rate = totals.orders as f64 / started.elapsed().as_secs_f64();
+            let left = orders.saturating_sub(totals.orders) as f64 / rate;
+            eprintln!("{} orders in {} trials, {rate:.0} orders/s, {left:.0} s left", totals.orders, totals.trials);
         }
     })?;
-    summary(&totals, began.elapsed());
+    print_totals(&totals, started.elapsed());
     Ok(match &totals.failed {
-        Some((world, outcome)) => verdict(world, outcome),
+        Some((trial, outcome)) => print_verdict(trial, outcome),
         None => {
-            println!("every promise was kept");
+            println!("all invariants hold");
             true
         }
     })
 }
 
-/// Is set by Ctrl-C: then the worlds under way are the last.
-fn stopped_by_ctrl_c() -> anyhow::Result<&'static AtomicBool> {
+/// A flag that Ctrl-C sets: then no more trials are started.
+fn set_by_ctrl_c() -> anyhow::Result<&'static AtomicBool> {
     static STOP: AtomicBool = AtomicBool::new(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::spawn(move || {
@@ -94,27 +104,28 @@ fn stopped_by_ctrl_c() -> anyhow::Result<&'static AtomicBool> {
     Ok(&STOP)
 }
 
-fn summary(totals: &Totals, took: Duration) {
-    let per_second = totals.orders as f64 / took.as_secs_f64();
-    println!("{} orders in {} worlds, in {:.1} s: {per_second:.0}/s", totals.orders, totals.worlds, took.as_secs_f64());
-    for (status, orders) in &totals.rests {
-        println!("  {status:<16}{orders:>10}");
+fn print_totals(totals: &Totals, took: Duration) {
+    let seconds = took.as_secs_f64();
+    let rate = totals.orders as f64 / seconds;
+    println!("{} orders in {} trials, in {seconds:.1} s: {rate:.0} orders/s", totals.orders, totals.trials);
+    println!("final status of the orders:");
+    for (status, orders) in &totals.statuses {
+        println!("  {status:<24}{orders:>10}");
     }
-    for (fault, times) in &totals.struck {
-        println!("  {:<16}{times:>10}", fault.name());
+    println!("injected faults:");
+    for (fault, times) in &totals.faults {
+        println!("  {:<24}{times:>10}", fault.name());
     }
 }
 
-fn verdict(world: &World, outcome: &Outcome) -> bool {
+fn print_verdict(trial: &Trial, outcome: &Outcome) -> bool {
     if outcome.violations.is_empty() {
-        println!("every promise was kept");
+        println!("all invariants hold");
         return true;
     }
     for violation in &outcome.violations {
-        println!("BROKEN: {violation}");
+        println!("VIOLATED: {violation}");
     }
-    let sabotage = world.sabotage.and_then(|sabotage| sabotage.to_possible_value());
-    let sabotage = sabotage.map(|sabotage| format!(" --sabotage {}", sabotage.get_name())).unwrap_or_default();
-    println!("again: simulator --world {} --orders-per-world {}{sabotage} --verbose", world.seed, world.orders);
+    println!("replay: {}", trial.replay_command());
     false
 }

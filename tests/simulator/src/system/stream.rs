@@ -1,4 +1,5 @@
-//! The orders table's stream, and its way to order-relay: in order by order, at least once, and now and then not at all.
+//! The orders table's stream and its event source mapping, which delivers to order-relay: in order per order, at least once, except
+//! for records that are lost on purpose.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,51 +12,52 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::dynamodb::Item;
-use crate::kernel::{Fault, Kernel};
-use crate::world::topic::Topic;
+use crate::simulation::{Fault, Simulation};
+use crate::system::topic::Topic;
 
-/// In how many sequences the records come.
-pub(crate) const SHARDS: usize = 2;
-/// The most records that the relay is given at once.
+/// The number of shards. All records of an order are in one shard.
+pub(super) const SHARDS: usize = 2;
+/// The most records in one batch.
 const BATCH: usize = 10;
 
-/// What the stream has that the relay has not.
+/// The records that order-relay has not handled yet.
 #[derive(Clone, Default)]
-pub(crate) struct Stream(Arc<Mutex<State>>, Arc<[Notify; SHARDS]>);
+pub(super) struct Stream(Arc<Mutex<State>>, Arc<[Notify; SHARDS]>);
 
 #[derive(Default)]
 struct State {
     shards: [VecDeque<(u64, Arc<Item>)>; SHARDS],
-    /// Which shard an order's records are in.
-    shard_of: BTreeMap<String, usize>,
-    written: u64,
+    shard_of_order: BTreeMap<String, usize>,
+    last_sequence_number: u64,
 }
 
 impl Stream {
-    /// Takes a write to an order.
-    pub(crate) fn push(&self, order: &Arc<Item>) {
+    /// Appends a write to an order.
+    pub(super) fn push(&self, order: &Arc<Item>) {
         let id = order.get("order_id").and_then(|id| id.as_text()).unwrap_or_default();
         let mut state = self.state();
-        let next = state.shard_of.len() % SHARDS;
-        let shard = *state.shard_of.entry(id.to_owned()).or_insert(next);
-        state.written += 1;
-        let number = state.written;
-        state.shards[shard].push_back((number, order.clone()));
+        let next = state.shard_of_order.len() % SHARDS;
+        let shard = *state.shard_of_order.entry(id.to_owned()).or_insert(next);
+        state.last_sequence_number += 1;
+        let sequence_number = state.last_sequence_number;
+        state.shards[shard].push_back((sequence_number, order.clone()));
         self.1[shard].notify_one();
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.state().shards.iter().all(VecDeque::is_empty)
     }
 
-    /// Gives a shard's records to the relay, for ever.
-    pub(crate) async fn deliver(self, shard: usize, kernel: Kernel, store: Store, topic: Topic) {
+    /// Delivers a shard's records to order-relay; never returns.
+    pub(super) async fn deliver(self, shard: usize, simulation: Simulation, store: Store, topic: Topic) {
         loop {
-            let batch = self.batch(shard, &kernel).await;
+            let batch = self.next_batch(shard, &simulation).await;
             let (store, topic, event) = (store.clone(), topic.clone(), event(&batch));
-            let Some(event) = event else { return kernel.violate("the stream's records are an event", "they are not") };
-            let relayed = kernel.invoke("order-relay", async move { relay::relay(&store, &topic, event).await }).await;
-            let done = match relayed {
+            let Some(event) = event else {
+                return simulation.violate("the simulator builds a valid stream event", format!("{batch:?}"));
+            };
+            let relayed = async move { relay::relay(&store, &topic, event).await };
+            let done = match simulation.invoke("order-relay", relayed).await {
                 Some(Ok(response)) => match response.batch_item_failures.first() {
                     None => batch.len(),
                     Some(failure) => {
@@ -65,20 +67,20 @@ impl Stream {
                 },
                 Some(Err(_)) | None => 0,
             };
-            if done > 0 && kernel.strikes(Fault::GivenAgain) {
+            if done > 0 && simulation.injects(Fault::Redelivery) {
                 continue;
             }
             self.state().shards[shard].drain(..done);
             if done < batch.len() {
-                sleep(kernel.draw(|chance| chance.millis(100, 20_000))).await;
+                sleep(simulation.draw(|random| random.millis(100, 20_000))).await;
             }
         }
     }
 
     /// The oldest records, as soon as there are any.
-    async fn batch(&self, shard: usize, kernel: &Kernel) -> Vec<(u64, Arc<Item>)> {
+    async fn next_batch(&self, shard: usize, simulation: &Simulation) -> Vec<(u64, Arc<Item>)> {
         loop {
-            while !self.state().shards[shard].is_empty() && kernel.strikes(Fault::LostRecord) {
+            while !self.state().shards[shard].is_empty() && simulation.injects(Fault::LostStreamRecord) {
                 self.state().shards[shard].pop_front();
             }
             let batch: Vec<_> = self.state().shards[shard].iter().take(BATCH).cloned().collect();
@@ -86,7 +88,7 @@ impl Stream {
                 return batch;
             }
             self.1[shard].notified().await;
-            sleep(Duration::from_millis(kernel.draw(|chance| chance.between(1, 100)))).await;
+            sleep(Duration::from_millis(simulation.draw(|random| random.between(1, 100)))).await;
         }
     }
 

@@ -1,0 +1,40 @@
+//! Payments: the provider's ledger against the orders and the payments table.
+
+use crate::invariants::Orders;
+use crate::invariants::attributes::{number, text};
+use crate::system::{Charge, System};
+
+pub(super) fn check(system: &System, orders: &Orders) {
+    let simulation = &system.simulation;
+    let charges = system.provider.charges();
+    for (reference, charge) in &charges {
+        let order = reference.strip_prefix("TXN-").and_then(|id| orders.get(id));
+        let confirmed = order.is_some_and(|order| text(order, "status") == "CONFIRMED");
+        let amount = order.map_or(0, |order| number(order, "amount_minor"));
+        let seen = || format!("{reference}: {charge:?}, {order:?}");
+        if charge.charged > 1 || charge.refunded > charge.charged {
+            simulation.violate("an order is charged at most once, and refunded at most once", seen());
+        }
+        if charge.charged > 0 && i128::from(charge.amount_minor) != amount * i128::from(charge.charged) {
+            simulation.violate("the amount charged is the order's amount", seen());
+        }
+        if charge.is_live() != confirmed {
+            simulation.violate("a charged order is either confirmed or refunded", seen());
+        }
+    }
+    let is_live = |reference: &str| charges.get(reference).is_some_and(Charge::is_live);
+    for id in orders.iter().filter(|(_, order)| text(order, "status") == "CONFIRMED").map(|(id, _)| id) {
+        if !is_live(&format!("TXN-{id}")) {
+            simulation.violate("a confirmed order is charged", id);
+        }
+    }
+    system.tables.read(|database| {
+        for payment in database.items(&system.table_names.payments) {
+            let reference = text(payment, "transaction_id");
+            if is_live(reference) != (text(payment, "status") == "APPROVED") {
+                let seen = format!("{payment:?}, {:?}", charges.get(reference));
+                simulation.violate("the payments table agrees with the provider's ledger", seen);
+            }
+        }
+    });
+}
