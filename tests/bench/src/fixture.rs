@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, anyhow};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use anyhow::{Context as _, Result};
 use axum::body::Bytes;
-use local_sam_template::Template;
 use local_stack::{catalogue, root};
-use tokio::net::{TcpListener, TcpSocket};
+use test_dynamodb::TestDynamoDb;
+use tokio::net::TcpSocket;
 
 use crate::collector::{self, Collector};
 use crate::invocations::FUNCTION;
-
-const REGION: &str = "eu-central-1";
 
 /// Shared by all variants.
 pub(crate) struct Fixture {
@@ -30,23 +26,17 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn start() -> Result<Self> {
-        let database =
-            dynoxide::Database::memory().map_err(|error| anyhow!("cannot create the emulated DynamoDB: {error}"))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let aws_endpoint = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
-        let sdk_config = sdk_config(&aws_endpoint);
-        let tables = Template::load(root().join("template.yaml"))?.provision_tables(&sdk_config).await?.tables;
-        let table = tables.get("InventoryTable").context("template.yaml has no InventoryTable")?;
-        catalogue::seed(&aws_sdk_dynamodb::Client::new(&sdk_config), &table.name).await?;
+        let dynamodb = TestDynamoDb::start().await?;
+        let table = dynamodb.table("InventoryTable")?;
+        catalogue::seed(&dynamodb.client, &table).await?;
 
         let mut environment = template_settings()?;
         let variables = [
-            ("INVENTORY_TABLE", table.name.as_str()),
+            ("INVENTORY_TABLE", table.as_str()),
             ("OTEL_SERVICE_NAME", FUNCTION),
             ("OTEL_TRACES_SAMPLER", "always_on"),
-            ("AWS_ENDPOINT_URL", &aws_endpoint),
-            ("AWS_REGION", REGION),
+            ("AWS_ENDPOINT_URL", &dynamodb.endpoint_url),
+            ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_LAMBDA_FUNCTION_NAME", FUNCTION),
@@ -74,13 +64,4 @@ fn template_settings() -> Result<BTreeMap<String, String>> {
     let literals = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
     let settings = literals.filter(|(name, _)| name.starts_with("OTEL_"));
     Ok(settings.map(|(name, value)| (name.clone(), value.to_owned())).collect())
-}
-
-fn sdk_config(endpoint: &str) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(REGION))
-        .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
-        .build()
 }

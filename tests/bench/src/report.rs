@@ -4,18 +4,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use local_sam_template::{DeclaredFunction, Template};
+use local_stack::root;
 use tokio::process::Command;
 
 use crate::collector::Counts;
 use crate::invocations::{FUNCTION, Variant};
-use crate::sizes::{EXAMPLES, FUNCTIONS, stripped};
+use crate::sizes::{EXAMPLES, stripped};
 
 /// The machine, the compiler and the build profile.
 pub(crate) async fn machine() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
-    let rustc = Command::new("rustc").arg("--version").current_dir(local_stack::root()).output().await;
+    let rustc = Command::new("rustc").arg("--version").current_dir(root()).output().await;
     let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     println!("{cores} cores ({}), {rustc}, {profile} profile\n", cpu.unwrap_or(std::env::consts::ARCH));
@@ -72,8 +74,8 @@ pub(crate) fn orders(counts: &Counts, orders: u32) {
 /// The sizes of the functions, and of a minimal function without and with telemetry.
 pub(crate) fn sizes(binaries: &Path) -> Result<()> {
     println!("| Binary | MB |\n|---|---:|");
-    for name in FUNCTIONS {
-        println!("| {name} | {:.1} |", megabytes(stripped(&binaries.join(name))?));
+    for DeclaredFunction { name, .. } in Template::load(root().join("template.yaml"))?.declared_functions()? {
+        println!("| {name} | {:.1} |", megabytes(stripped(&binaries.join(&name))?));
     }
     let [bare, traced] = EXAMPLES.map(|name| stripped(&binaries.join("examples").join(name)));
     let (bare, traced) = (megabytes(bare?), megabytes(traced?));

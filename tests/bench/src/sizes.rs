@@ -8,18 +8,6 @@ use anyhow::{Context as _, Result, ensure};
 /// A minimal function without and with telemetry: the examples of the telemetry crate.
 pub(crate) const EXAMPLES: [&str; 2] = ["bare", "traced"];
 
-/// The functions of the system.
-pub(crate) const FUNCTIONS: [&str; 8] = [
-    "gateway",
-    "order",
-    "order-relay",
-    "order-recovery",
-    "inventory",
-    "payment",
-    "notification",
-    "notification-delivery",
-];
-
 /// The size of a stripped binary, in bytes.
 pub(crate) fn stripped(binary: &Path) -> Result<u64> {
     let output = tempfile::NamedTempFile::new()?;

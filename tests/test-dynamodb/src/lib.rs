@@ -13,21 +13,24 @@ use tokio::net::TcpListener;
 pub struct TestDynamoDb {
     /// A client for it.
     pub client: Client,
+    /// Its URL, for the `AWS_ENDPOINT_URL` of another process.
+    pub endpoint_url: String,
     resources: Resources,
 }
 
 impl TestDynamoDb {
     /// Starts the emulator on a free port, in the test's runtime, and creates the tables.
     pub async fn start() -> anyhow::Result<Self> {
-        let database =
-            dynoxide::Database::memory().map_err(|error| anyhow::anyhow!("cannot start the emulated DynamoDB: {error}"))?;
+        let database = dynoxide::Database::memory()
+            .map_err(|error| anyhow::anyhow!("cannot start the emulated DynamoDB: {error}"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let config = sdk_config(&format!("http://{}", listener.local_addr()?));
+        let endpoint_url = format!("http://{}", listener.local_addr()?);
+        let config = sdk_config(&endpoint_url);
         tokio::spawn(dynoxide::server::serve_on(listener, database));
 
         let template = Template::load(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml"))?;
         let resources = template.provision_tables(&config).await?;
-        Ok(Self { client: Client::new(&config), resources })
+        Ok(Self { client: Client::new(&config), endpoint_url, resources })
     }
 
     /// The name of the table with this logical id in the template.
