@@ -1,11 +1,11 @@
-//! What the template declares, read from its text alone: names and triggers. Needs no emulator and no parameter values.
+//! What the template declares, read from its text alone: names, triggers and references. Needs no emulator and no parameter values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::intrinsics::Resolver;
+use crate::intrinsics::{Resolver, references};
 use crate::{Deployment, Resources, Template, function, queue, table};
 
 /// A function as the template declares it. [`Function`](crate::Function) has everything else that it runs with.
@@ -19,6 +19,10 @@ pub struct DeclaredFunction {
     pub service_name: String,
     /// The kinds of events that invoke it.
     pub triggers: BTreeSet<Trigger>,
+    /// The logical ids that its variables refer to by `Ref` or `GetAtt`, for example `OrdersTable` or `InventoryFunctionUrl`.
+    pub references: BTreeSet<String>,
+    /// Its configured memory in MB.
+    pub memory_mb: u64,
 }
 
 /// A kind of event that invokes a function.
@@ -72,11 +76,14 @@ impl Template {
         if !properties["FunctionUrlConfig"].is_null() {
             triggers.insert(Trigger::Http);
         }
+        let memory = properties.get("MemorySize").or_else(|| globals.get("MemorySize"));
         Ok(DeclaredFunction {
             logical_id: logical_id.to_owned(),
             name: self.binary_of(logical_id)?.context("it is not a function")?,
             service_name: service_name.to_owned(),
             triggers,
+            references: references(&properties["Environment"]["Variables"]).into_iter().map(str::to_owned).collect(),
+            memory_mb: memory.and_then(Value::as_u64).unwrap_or(function::DEFAULT_MEMORY_MB),
         })
     }
 

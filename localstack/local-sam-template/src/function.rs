@@ -14,7 +14,7 @@ pub(crate) const TYPE: &str = "AWS::Serverless::Function";
 
 /// SAM's defaults.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
-const DEFAULT_MEMORY_MB: u64 = 128;
+pub(crate) const DEFAULT_MEMORY_MB: u64 = 128;
 
 /// A function with everything that it is started and invoked with.
 #[derive(Debug, Clone, PartialEq, Eq)]

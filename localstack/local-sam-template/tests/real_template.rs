@@ -105,6 +105,7 @@ async fn every_function_gets_its_environment_and_event_sources() {
     );
     for (function, declared) in functions.iter().zip(&declared) {
         assert_eq!(function.environment["OTEL_SERVICE_NAME"], declared.service_name, "{}", function.name);
+        assert_eq!(function.memory_mb, declared.memory_mb, "{}", function.name);
     }
 
     let by_name = |name: &str| functions.iter().find(|function| function.name == name).unwrap();
@@ -153,6 +154,9 @@ fn declared_functions_have_their_names_services_and_triggers() {
     expect("notification", "NotificationFunction", &[Trigger::Kafka]);
     expect("notification-delivery", "NotificationDeliveryFunction", &[Trigger::Sqs]);
     assert_eq!(real().kafka_topics().unwrap(), ["order-notifications".to_owned()].into());
+    let order = functions.iter().find(|function| function.name == "order").unwrap();
+    let references = ["GatewayFunctionRole", "InventoryFunctionUrl", "OrdersTable", "PaymentFunctionUrl"];
+    assert_eq!(order.references, references.map(str::to_owned).into());
 }
 
 #[test]

@@ -1,118 +1,115 @@
-//! What callers see of orders.
+//! Orders as callers see them.
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use local_stack::demo;
 use serde_json::json;
 
-use crate::api::{self, Answer, Caller};
+use crate::api::{self, Caller, Response};
+use crate::fixture::Fixture;
 use crate::trace;
-use crate::world::World;
 
-pub(crate) async fn whole(world: &World) -> Result<()> {
-    let caller = Caller::new(world, demo::USER)?;
+pub(crate) async fn confirmed(fixture: &Fixture) -> Result<()> {
+    let caller = Caller::new(fixture, demo::USER)?;
     let [available, reserved, sold] = caller.stock("PROD-123").await?;
 
     let placed = caller.order(demo::ORDER).await?;
     ensure!(placed.status == 201, "{placed:?}");
     ensure!(placed.body["status"] == "CONFIRMED" && placed.body["amount"] == 199.99, "{placed:?}");
-    ensure!(caller.stock("PROD-123").await? == [available - 2, reserved, sold + 2], "two are sold");
+    ensure!(caller.stock("PROD-123").await? == [available - 2, reserved, sold + 2], "two units are sold");
 
     let order_id = placed.body["order_id"].as_str().context("order_id")?;
     let read = caller.get(&format!("/api/orders/{order_id}")).await?;
-    ensure!(read.status == 200 && read.body == placed.body, "what is read is what was placed: {read:?}");
+    ensure!(read.status == 200 && read.body == placed.body, "the order reads differently than it was placed: {read:?}");
     let transaction_id = placed.body["transaction_id"].as_str().context("transaction_id")?;
     let payment = caller.get(&format!("/api/payments/{transaction_id}")).await?;
     ensure!(payment.body["status"] == "APPROVED" && payment.body["amount"] == 199.99, "{payment:?}");
 
-    let notification = demo::notification(world.stack(), order_id).await?;
+    let notification = demo::notification(fixture.stack(), order_id).await?;
     ensure!(notification["order_status"] == "CONFIRMED" && notification["channel"] == "log", "{notification}");
-    trace::check(world, &placed.trace_id).await
+    trace::check(fixture, &placed.trace_id).await
 }
 
-pub(crate) async fn out_of_stock(world: &World) -> Result<()> {
-    let user = world.new_user();
-    let caller = Caller::new(world, &user)?;
+pub(crate) async fn out_of_stock(fixture: &Fixture) -> Result<()> {
+    let user = fixture.new_user();
+    let caller = Caller::new(fixture, &user)?;
     let before = caller.stock("PROD-789").await?;
 
     let body = json!({"user_id": user, "product_id": "PROD-789", "quantity": before[0] + 1});
-    let refused = caller.order(&body.to_string()).await?;
-    ensure!(refused.status == 409 && refused.content_type == "application/problem+json", "{refused:?}");
-    ensure!(refused.body["type"] == "urn:order-system:problem:out-of-stock", "{refused:?}");
-    ensure!(caller.stock("PROD-789").await? == before, "nothing has changed");
+    let rejected = caller.order(&body.to_string()).await?;
+    ensure!(rejected.status == 409 && rejected.content_type == "application/problem+json", "{rejected:?}");
+    ensure!(rejected.problem() == "out-of-stock", "{rejected:?}");
+    ensure!(caller.stock("PROD-789").await? == before, "the stock is unchanged");
 
-    let order_id = refused.body["order_id"].as_str().context("order_id")?;
+    let order_id = rejected.body["order_id"].as_str().context("order_id")?;
     let order = caller.get(&format!("/api/orders/{order_id}")).await?;
     ensure!(order.body["status"] == "REJECTED", "{order:?}");
     let payment = caller.get(&format!("/api/payments/TXN-{order_id}")).await?;
-    ensure!(payment.status == 404, "nobody was charged: {payment:?}");
-    let notification = demo::notification(world.stack(), order_id).await?;
+    ensure!(payment.status == 404, "there is a charge: {payment:?}");
+    let notification = demo::notification(fixture.stack(), order_id).await?;
     ensure!(notification["order_status"] == "REJECTED", "{notification}");
     Ok(())
 }
 
-pub(crate) async fn declined(world: &World) -> Result<()> {
-    let user = world.new_user();
-    let caller = Caller::new(world, &user)?;
+pub(crate) async fn declined(fixture: &Fixture) -> Result<()> {
+    let user = fixture.new_user();
+    let caller = Caller::new(fixture, &user)?;
     let before = caller.stock("PROD-456").await?;
 
     let items = json!([{"product_id": "PROD-456", "quantity": 1}, {"product_id": "PROD-123", "quantity": 1}]);
     let body = json!({"user_id": user, "items": items, "payment_token": "tok_decline_insufficient_funds"});
-    let refused = caller.order(&body.to_string()).await?;
-    ensure!(
-        refused.status == 402 && refused.body["type"] == "urn:order-system:problem:payment-declined",
-        "{refused:?}"
-    );
+    let declined = caller.order(&body.to_string()).await?;
+    ensure!(declined.status == 402 && declined.problem() == "payment-declined", "{declined:?}");
     ensure!(caller.stock("PROD-456").await? == before, "the stock is released");
-    let order_id = refused.body["order_id"].as_str().context("order_id")?;
+    let order_id = declined.body["order_id"].as_str().context("order_id")?;
     let order = caller.get(&format!("/api/orders/{order_id}")).await?;
     ensure!(order.body["status"] == "PAYMENT_FAILED", "{order:?}");
     Ok(())
 }
 
-pub(crate) async fn not_the_callers(world: &World) -> Result<()> {
-    let (user, other) = (world.new_user(), world.new_user());
-    let caller = Caller::new(world, &user)?;
+pub(crate) async fn other_users(fixture: &Fixture) -> Result<()> {
+    let (user, other_user) = (fixture.new_user(), fixture.new_user());
+    let caller = Caller::new(fixture, &user)?;
     let order = |user: &str, amount: f64| {
         json!({"user_id": user, "product_id": "PROD-456", "quantity": 1, "amount": amount}).to_string()
     };
-    let nobody = Caller::nobody(world)?.order(&order(&user, 49.9)).await?;
-    ensure!(nobody.status == 401, "{nobody:?}");
-    let in_anothers_name = caller.order(&order(&other, 49.9)).await?;
-    ensure!(in_anothers_name.status == 403, "{in_anothers_name:?}");
+    let unauthenticated = Caller::unauthenticated(fixture)?.order(&order(&user, 49.9)).await?;
+    ensure!(unauthenticated.status == 401, "{unauthenticated:?}");
+    let for_other_user = caller.order(&order(&other_user, 49.9)).await?;
+    ensure!(for_other_user.status == 403, "{for_other_user:?}");
     let cheaper = caller.order(&order(&user, 0.01)).await?;
-    ensure!(cheaper.status == 422 && cheaper.body["type"] == "urn:order-system:problem:amount-mismatch", "{cheaper:?}");
+    ensure!(cheaper.status == 422 && cheaper.problem() == "amount-mismatch", "{cheaper:?}");
 
     let placed = caller.order(&order(&user, 49.9)).await?;
     ensure!(placed.status == 201, "{placed:?}");
     let order_id = placed.body["order_id"].as_str().context("order_id")?;
-    let another = Caller::new(world, &other)?;
-    let (read, cancelled) = (format!("/api/orders/{order_id}"), format!("/api/orders/{order_id}/cancel"));
-    let anothers = [
-        another.get(&read).await?,
-        another.post(&cancelled, &json!({})).await?,
-        another.get(&format!("/api/payments/TXN-{order_id}")).await?,
+    let other = Caller::new(fixture, &other_user)?;
+    let (read, cancel) = (format!("/api/orders/{order_id}"), format!("/api/orders/{order_id}/cancel"));
+    let responses = [
+        other.get(&read).await?,
+        other.post(&cancel, &json!({})).await?,
+        other.get(&format!("/api/payments/TXN-{order_id}")).await?,
     ];
-    ensure!(anothers.iter().all(|answer| answer.status == 404), "another's order is as good as none: {anothers:?}");
+    ensure!(responses.iter().all(|response| response.status == 404), "the other user learns of it: {responses:?}");
 
-    let listed = |page: &Answer| page.body["orders"].as_array().map(|orders| orders.len()).unwrap_or_default();
-    let (own, anothers) = (caller.get("/api/orders").await?, another.get("/api/orders").await?);
-    ensure!(listed(&own) == 1 && own.body["orders"][0] == placed.body, "{own:?}");
-    ensure!(anothers.status == 200 && listed(&anothers) == 0, "{anothers:?}");
+    let listed = |page: &Response| page.body["orders"].as_array().map(|orders| orders.len()).unwrap_or_default();
+    let (own_page, other_page) = (caller.get("/api/orders").await?, other.get("/api/orders").await?);
+    ensure!(listed(&own_page) == 1 && own_page.body["orders"][0] == placed.body, "{own_page:?}");
+    ensure!(other_page.status == 200 && listed(&other_page) == 0, "{other_page:?}");
     Ok(())
 }
 
-/// Many want one product at once: as many orders are confirmed as there are pieces, and everyone else gets a 409.
-pub(crate) async fn parallel(world: &World) -> Result<()> {
+/// More buyers than units order one product at the same time: each unit is sold once, and the other buyers get a 409.
+pub(crate) async fn parallel(fixture: &Fixture) -> Result<()> {
     const BUYERS: u64 = 36;
-    const PIECES: u64 = 24;
-    api::stock_up(world, "HOT-1", PIECES, 1).await?;
-    let user = world.new_user();
-    let caller = Caller::new(world, &user)?;
+    const UNITS: u64 = 24;
+    api::put_product(fixture, "HOT-1", UNITS, 1).await?;
+    let user = fixture.new_user();
+    let caller = Caller::new(fixture, &user)?;
     let body = json!({"user_id": user, "product_id": "HOT-1", "quantity": 1}).to_string();
-    let answers = try_join_all((0..BUYERS).map(|_| caller.order(&body))).await?;
-    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count() as u64;
-    ensure!((count(201), count(409)) == (PIECES, BUYERS - PIECES), "{answers:?}");
-    ensure!(caller.stock("HOT-1").await? == [0, 0, PIECES], "all are sold, once");
+    let responses = try_join_all((0..BUYERS).map(|_| caller.order(&body))).await?;
+    let count = |status: u16| responses.iter().filter(|response| response.status == status).count() as u64;
+    ensure!((count(201), count(409)) == (UNITS, BUYERS - UNITS), "{responses:?}");
+    ensure!(caller.stock("HOT-1").await? == [0, 0, UNITS], "every unit is sold once");
     Ok(())
 }

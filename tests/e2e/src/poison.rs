@@ -1,4 +1,4 @@
-//! A record that no consumer can read.
+//! A Kafka record that cannot be parsed.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::Caller;
-use crate::world::World;
+use crate::fixture::Fixture;
 
-/// Longest wait for the poller to give up: five retries, each later than the one before.
+/// Longest time until the poller parks the record: after five retries with growing backoff.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const TOPIC: &str = "order-notifications";
 
-/// Where the record is.
-pub(crate) struct Poison {
+/// The position of the record in the topic.
+pub(crate) struct PoisonRecord {
     partition: i32,
     offset: i64,
 }
 
-impl Poison {
-    /// Whether a span is of one of the record's deliveries.
-    pub(crate) fn is_of(&self, span: &Span) -> bool {
+impl PoisonRecord {
+    /// Whether the span is the processing of one delivery of this record.
+    pub(crate) fn is_processed_by(&self, span: &Span) -> bool {
         let (partition, offset) = (self.partition.to_string(), self.offset);
         let has = |name: &str, value: Value| span.attributes.get(name) == Some(&value);
         span.name == format!("process {TOPIC}")
@@ -35,29 +35,30 @@ impl Poison {
     }
 }
 
-/// The record, which has been given up and parked: sent at the first call.
-pub(crate) async fn parked(world: &World) -> Result<&'static Poison> {
-    static PARKED: OnceCell<Poison> = OnceCell::const_new();
-    PARKED.get_or_try_init(|| park(world)).await
+/// The poison record of this run, which has been parked. The first call sends it.
+pub(crate) async fn parked(fixture: &Fixture) -> Result<&'static PoisonRecord> {
+    static PARKED: OnceCell<PoisonRecord> = OnceCell::const_new();
+    PARKED.get_or_try_init(|| park(fixture)).await
 }
 
-async fn park(world: &World) -> Result<Poison> {
+async fn park(fixture: &Fixture) -> Result<PoisonRecord> {
     let deadline = Instant::now() + DEADLINE;
-    let kafka = Kafka::builder(&world.stack().endpoints().kafka_bootstrap_servers).connect().await?;
+    let kafka = Kafka::builder(&fixture.stack().endpoints().kafka_bootstrap_servers).connect().await?;
     let producer = kafka.producer().build().await?;
-    let poison = producer.send(Record::new(TOPIC, "no event").key("poison")).await?;
+    let record = producer.send(Record::new(TOPIC, "no event").key("poison")).await?;
 
-    // Whether or not its event gets into the same partition, behind the poison, it is delivered.
-    let user = world.new_user();
-    let placed = Caller::new(world, &user)?.order(&demo::ORDER.replace(demo::USER, &user)).await?;
+    // The order's event may be behind the poison record in the same partition. It must be delivered in any case.
+    let user = fixture.new_user();
+    let placed = Caller::new(fixture, &user)?.order(&demo::ORDER.replace(demo::USER, &user)).await?;
     let order_id = placed.body["order_id"].as_str().with_context(|| format!("{placed:?}"))?;
-    demo::notification(world.stack(), order_id).await?;
+    demo::notification(fixture.stack(), order_id).await?;
 
-    let queue = world.stack().resources().queues.get("NotificationFailedQueue").context("no on-failure queue")?;
-    let sqs = aws_sdk_sqs::Client::new(&world.stack().endpoints().sdk_config());
+    let queue = fixture.stack().resources().queues.get("NotificationFailedQueue");
+    let queue = queue.context("no NotificationFailedQueue")?;
+    let sqs = aws_sdk_sqs::Client::new(&fixture.stack().endpoints().sdk_config());
     let receive = sqs.receive_message().queue_url(&queue.url).wait_time_seconds(5);
     let message = loop {
-        let received = timeout_at(deadline, receive.clone().send()).await.context("nothing was parked")??;
+        let received = timeout_at(deadline, receive.clone().send()).await.context("no record was parked")??;
         if let Some(message) = received.messages.unwrap_or_default().pop() {
             break message;
         }
@@ -68,9 +69,9 @@ async fn park(world: &World) -> Result<Poison> {
         .send()
         .await?;
     let parked: Value = serde_json::from_str(message.body().unwrap_or_default())?;
-    let records = &parked["KafkaBatchInfo"]["recordsInfo"][format!("{TOPIC}-{}", poison.partition)];
-    let offset = serde_json::json!(poison.offset.to_string());
+    let records = &parked["KafkaBatchInfo"]["recordsInfo"][format!("{TOPIC}-{}", record.partition)];
+    let offset = serde_json::json!(record.offset.to_string());
     ensure!(records["firstRecordOffset"] == offset && records["lastRecordOffset"] == offset, "{parked}");
     ensure!(parked["requestContext"]["condition"] == "RetryAttemptsExhausted", "{parked}");
-    Ok(Poison { partition: poison.partition, offset: poison.offset })
+    Ok(PoisonRecord { partition: record.partition, offset: record.offset })
 }

@@ -1,5 +1,5 @@
-//! The configuration of the collector beside every function on AWS: `crates/telemetry/collector/collector.yaml`.
-#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+//! The configuration of the collector that runs beside every function on AWS: `crates/telemetry/collector/collector.yaml`.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ fn every_signal_has_a_pipeline_that_redacts_and_ends_in_decouple() {
     }
 }
 
-/// The patterns of the attributes that are deleted.
+/// The patterns of the attributes that the collector deletes.
 fn redacted() -> RegexSet {
     let collector = read("crates/telemetry/collector/collector.yaml");
     let actions = collector["processors"]["attributes/redact"]["actions"].as_array().unwrap();
@@ -36,7 +36,7 @@ fn redacted() -> RegexSet {
 }
 
 #[test]
-fn what_says_who_somebody_is_or_may_hold_anything_is_deleted() {
+fn attributes_with_personal_data_or_free_text_are_deleted() {
     let redacted = redacted();
     for name in [
         "client.address",
@@ -60,7 +60,7 @@ fn what_says_who_somebody_is_or_may_hold_anything_is_deleted() {
 }
 
 #[test]
-fn what_the_contract_has_is_kept() {
+fn attributes_of_the_contract_are_kept() {
     let redacted = redacted();
     let spans = read("tests/e2e/contract/spans.yaml");
     let types = spans["types"].as_object().unwrap().values();
@@ -74,16 +74,16 @@ fn what_the_contract_has_is_kept() {
 }
 
 #[test]
-fn nothing_waits_where_it_would_be_frozen_and_nothing_is_tried_for_ever() {
+fn exporter_has_no_queue_and_stops_retrying_after_seven_seconds() {
     let exporter = &read("crates/telemetry/collector/collector.yaml")["exporters"]["otlp_http"];
     assert_eq!(exporter["sending_queue"]["enabled"], false);
     let seconds = |value: &Value| value.as_str().unwrap().strip_suffix('s').unwrap().parse::<u32>().unwrap();
     let longest = seconds(&exporter["timeout"]) + seconds(&exporter["retry_on_failure"]["max_elapsed_time"]);
-    assert_eq!(longest, 7, "as its comment says");
+    assert_eq!(longest, 7, "the comment in collector.yaml says 7 s");
 }
 
 #[test]
-fn the_template_puts_it_where_the_layer_looks_for_it() {
+fn template_and_collector_configuration_agree() {
     let (template, collector) = (read("template.yaml"), read("crates/telemetry/collector/collector.yaml"));
     let globals = &template["Globals"]["Function"];
     let variables = &globals["Environment"]["Variables"];

@@ -1,57 +1,57 @@
-//! Requests by the thousand, made from `/openapi.json` by schemathesis, right ones and wrong ones, and what their answers must be.
+//! Runs schemathesis against a running stack: it generates thousands of valid and invalid requests from `/openapi.json` and checks
+//! every response.
 
 use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, value_parser};
+use local_stack::token::{Grant, Signer};
+use local_stack::{Stack, demo, root};
 use serde_json::json;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use local_stack::token::{Grant, Signer};
-use local_stack::{Stack, demo, root};
-
-/// What a user of the API may have.
+/// The scopes of both users.
 const SCOPE: &str = "orders:read orders:write inventory:write";
 
-/// Longest run.
+/// Longest duration of a run.
 const DEADLINE: Duration = Duration::from_secs(3600);
 
-/// How long a token is good for, in seconds: longer than the longest run.
+/// The lifetime of the tokens in seconds: longer than the longest run.
 const LIFETIME: u32 = 7200;
 
-/// How much is tried.
+/// The size of a run.
 #[derive(Args, Clone, Debug)]
 pub struct Run {
-    /// Examples of each of the API's operations, and of their sequences; 750 are more than 10,000 requests
+    /// Examples of each API operation, and of sequences of operations; 750 are more than 10,000 requests
     #[arg(long, env = "EXAMPLES", default_value_t = 750, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
     pub examples: u32,
 
-    /// What decides about the examples: the same seed makes the same ones
+    /// Seed of the generator: the same seed generates the same examples
     #[arg(long, env = "SEED", default_value_t = 1)]
     pub seed: u64,
 }
 
-/// Where schemathesis' report goes.
+/// Where the output of schemathesis goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum Output {
     /// To the terminal, while it runs.
-    Shown,
-    /// Into the error, where there is one.
-    Kept,
+    Inherited,
+    /// Into the error, if the run fails.
+    Captured,
 }
 
-/// Tries the stack's API in the name of two users. `tests/schemathesis/schemathesis.toml` says how.
+/// Tests the stack's API with the tokens of two users, as `tests/schemathesis/schemathesis.toml` configures it.
 ///
 /// # Errors
-/// When an answer is not what it must be, with schemathesis' report where it is kept.
-pub async fn run(stack: &Stack, run: &Run, report: Report) -> Result<()> {
+/// When a check fails. The error contains the output if it is captured.
+pub async fn run(stack: &Stack, run: &Run, output: Output) -> Result<()> {
     let program = root().join(".tools/venv/bin/schemathesis");
     ensure!(program.exists(), "schemathesis is not installed: run `make tools`");
     let tokens = tokens()?;
-    // What it leaves there is for looking at a failure.
+    // Its files stay there for the analysis of a failure.
     let dir = stack.dir().join("schemathesis");
     std::fs::create_dir_all(&dir)?;
     let mut command = Command::new(program);
@@ -60,23 +60,23 @@ pub async fn run(stack: &Stack, run: &Run, report: Report) -> Result<()> {
     command.args(["--max-examples", &run.examples.to_string(), "--seed", &run.seed.to_string()]);
     command.env("SCHEMATHESIS_AUTH", tokens.path()).env("NO_PROXY", "127.0.0.1").current_dir(dir);
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = match report {
-        Report::Shown => timeout(DEADLINE, command.status()).await?.map(|status| (status, String::new())),
-        Report::Kept => timeout(DEADLINE, command.output()).await?.map(|output| {
+    let end = match output {
+        Output::Inherited => timeout(DEADLINE, command.status()).await?.map(|status| (status, String::new())),
+        Output::Captured => timeout(DEADLINE, command.output()).await?.map(|output| {
             (
                 output.status,
                 [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat(),
             )
         }),
     };
-    let (status, text) = output.context("cannot start schemathesis")?;
+    let (status, text) = end.context("cannot start schemathesis")?;
     if !status.success() {
         bail!("schemathesis ended with {status}\n{text}");
     }
     Ok(())
 }
 
-/// Two users' tokens, in the form that schemathesis reads (Web Fuzzing Commons), in a file that only its owner can read.
+/// A file with the tokens of two users, in the format that schemathesis reads (Web Fuzzing Commons). Only its owner can read it.
 fn tokens() -> Result<tempfile::NamedTempFile> {
     let signer = Signer::local()?;
     let user = |name: &str, user: &str| {

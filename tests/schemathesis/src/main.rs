@@ -1,13 +1,13 @@
-//! `make schemathesis`: starts the stack, tries its API for a long time, and stops everything.
+//! `make schemathesis`: starts the stack, tests its API with generated requests, and stops everything.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use local_stack::{Config, cli};
-use schemathesis::{Report, Run};
+use schemathesis::{Output, Run};
 
-/// Send the running stack requests that are made from its OpenAPI document, valid and invalid ones, and check every answer.
+/// Start the stack, send it valid and invalid requests that are generated from its OpenAPI document, and check every response.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -24,5 +24,5 @@ async fn main() -> ExitCode {
 }
 
 async fn test(config: Config, run: &Run) -> Result<ExitCode> {
-    cli::with_stack(config, async |stack| schemathesis::run(stack, run, Report::Shown).await).await
+    cli::with_stack(config, async |stack| schemathesis::run(stack, run, Output::Inherited).await).await
 }

@@ -1,17 +1,19 @@
-//! The names that the table may use: the semantic conventions' own, by their crate's constants, and a few that they lack.
+//! The names that the tables may use: those of the metrics and attributes that `crates/telemetry/src/metrics.rs` declares, further
+//! current names of the semantic conventions, as constants of their crate, and a few that the conventions do not have.
 //!
-//! A constant that is deprecated does not compile here, and a name that is not here is refused in the table. So a deprecated
-//! name cannot be in it, and what is not in it cannot be emitted.
+//! A deprecated constant does not compile here, a name that is not here is a violation in a table, and telemetry that is not in
+//! a table is a violation too. So no function can emit a deprecated name.
 
 #![deny(deprecated)]
 
 use opentelemetry_semantic_conventions::{attribute, metric};
 use telemetry::metrics::DECLARATIONS;
 
-/// What a name is that is not here.
-pub(super) const UNKNOWN: &str = "no current name of the semantic conventions, and none of our own in names.rs";
+/// How a name that is not here is described.
+pub(super) const UNKNOWN: &str = "not a known name: declare it in crates/telemetry/src/metrics.rs (for a metric) or in \
+                                  tests/e2e/src/contract/names.rs (for spans and logs)";
 
-/// The conventions' attributes, with those that are in other spans than the table's.
+/// The attributes of the conventions that resources and spans have, but no metric.
 const ATTRIBUTES: &[&str] = &[
     attribute::AWS_DYNAMODB_CONSISTENT_READ,
     attribute::AWS_DYNAMODB_CONSUMED_CAPACITY,
@@ -30,62 +32,44 @@ const ATTRIBUTES: &[&str] = &[
     attribute::CLOUD_PROVIDER,
     attribute::CLOUD_REGION,
     attribute::CLOUD_RESOURCE_ID,
-    attribute::DB_COLLECTION_NAME,
-    attribute::DB_OPERATION_NAME,
-    attribute::DB_RESPONSE_STATUS_CODE,
-    attribute::DB_SYSTEM_NAME,
-    attribute::ERROR_TYPE,
     attribute::FAAS_COLDSTART,
     attribute::FAAS_INSTANCE,
     attribute::FAAS_INVOCATION_ID,
     attribute::FAAS_MAX_MEMORY,
     attribute::FAAS_NAME,
-    attribute::FAAS_TRIGGER,
     attribute::FAAS_VERSION,
-    attribute::HTTP_REQUEST_METHOD,
     attribute::HTTP_REQUEST_RESEND_COUNT,
-    attribute::HTTP_RESPONSE_STATUS_CODE,
-    attribute::HTTP_ROUTE,
-    attribute::MESSAGING_DESTINATION_NAME,
     attribute::MESSAGING_DESTINATION_PARTITION_ID,
     attribute::MESSAGING_KAFKA_MESSAGE_KEY,
     attribute::MESSAGING_KAFKA_OFFSET,
     attribute::MESSAGING_MESSAGE_ID,
-    attribute::MESSAGING_OPERATION_NAME,
-    attribute::MESSAGING_OPERATION_TYPE,
-    attribute::MESSAGING_SYSTEM,
-    attribute::NETWORK_PROTOCOL_VERSION,
     attribute::OTEL_COMPONENT_NAME,
-    attribute::OTEL_COMPONENT_TYPE,
     attribute::RPC_METHOD,
     attribute::RPC_SYSTEM_NAME,
-    attribute::SERVER_ADDRESS,
-    attribute::SERVER_PORT,
     attribute::SERVICE_NAME,
     attribute::TELEMETRY_SDK_LANGUAGE,
     attribute::TELEMETRY_SDK_NAME,
     attribute::TELEMETRY_SDK_VERSION,
     attribute::URL_FULL,
     attribute::URL_PATH,
-    attribute::URL_SCHEME,
     attribute::URL_TEMPLATE,
 ];
 
-/// The conventions' names that go on with a key of the reporter's choice.
-const TEMPLATES: &[&str] = &[attribute::HTTP_REQUEST_HEADER];
+/// The prefixes of attribute names that end with a key, such as the name of an HTTP header.
+const PREFIXES: &[&str] = &[attribute::HTTP_REQUEST_HEADER];
 
-/// Attributes that the conventions have no name for, and why.
+/// Attributes that the conventions do not have, each with the reason for it.
 const OWN_ATTRIBUTES: &[(&str, &str)] = &[
-    ("order_id", "what a log record is about, as all of this system name it"),
-    ("user_id", "what a log record is about, as all of this system name it"),
-    ("status", "an order's, in a log record"),
-    ("keys", "a number of keys, in a log record"),
-    ("partition", "where a record is, in a log record, as Lambda's answer names it"),
-    ("offset", "where a record is, in a log record, as Lambda's answer names it"),
-    ("error", "the causes of a failure, in a log record: no exception, which is what the conventions have names for"),
+    ("order_id", "the subject of a log record, by its name in the API"),
+    ("user_id", "the subject of a log record, by its name in the API"),
+    ("status", "the status of an order, in a log record"),
+    ("keys", "the number of keys, in a log record"),
+    ("partition", "the position of a Kafka record, in a log record, by its name in a batch response"),
+    ("offset", "the position of a Kafka record, in a log record, by its name in a batch response"),
+    ("error", "the causes of an error, in a log record; the conventions only have names for exceptions"),
 ];
 
-/// The metrics that the SDK itself reports. All others are declared in `crates/telemetry/src/metrics.rs`.
+/// The metrics that the SDK itself reports.
 const SDK_METRICS: &[&str] = &[
     metric::OTEL_SDK_LOG_CREATED,
     metric::OTEL_SDK_PROCESSOR_LOG_PROCESSED,
@@ -93,16 +77,16 @@ const SDK_METRICS: &[&str] = &[
     metric::OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
 ];
 
-/// Whether an attribute may have that name.
+/// Whether an attribute may have this name.
 pub(super) fn is_attribute(name: &str) -> bool {
-    let of_template = |template: &str| name.strip_prefix(template).is_some_and(|key| key.starts_with('.'));
+    let has_prefix = |prefix: &str| name.strip_prefix(prefix).is_some_and(|key| key.starts_with('.'));
     ATTRIBUTES.contains(&name)
-        || TEMPLATES.iter().any(|template| of_template(template))
+        || PREFIXES.iter().any(|prefix| has_prefix(prefix))
         || OWN_ATTRIBUTES.iter().any(|(own, _)| *own == name)
         || DECLARATIONS.iter().any(|metric| metric.attributes.contains(&name))
 }
 
-/// Whether a metric may have that name.
+/// Whether a metric may have this name.
 pub(super) fn is_metric(name: &str) -> bool {
     SDK_METRICS.contains(&name) || DECLARATIONS.iter().any(|metric| metric.name == name)
 }

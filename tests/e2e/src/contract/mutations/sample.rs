@@ -1,4 +1,4 @@
-//! What was recorded, and keeps the contract until something is planted in it.
+//! A small contract, and telemetry that keeps it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -8,52 +8,63 @@ use anyhow::Result;
 use local_trace_viewer::model::{Attributes, Link, Resource, Span, SpanKind, SpanRef, Status};
 use serde_json::{Value, json};
 
-use crate::contract::picture::Picture;
+use crate::contract::functions::FunctionGroups;
 use crate::contract::recorded::{Log, Point};
-use crate::contract::table::Table;
+use crate::contract::tables::Contract;
+use crate::contract::trace_graph::TraceGraph;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SENT: &str = "gateway PRODUCER send";
 
-/// A trace of two services, joined by a link; a metric; a log record.
-pub(super) fn table() -> Result<Table> {
+/// A trace of two services joined by a link, one metric and one log record.
+pub(super) fn contract() -> Result<Contract> {
     let spans = json!({
         "types": {"http": {"http.route": "/orders", "url.path": "~/orders/\\d+", "server.port?": "<int>"}},
         "traces": {"an order": {
-            "gateway SERVER POST": {"is": "http", "below": {"gateway PRODUCER send": {"times": "1..2"}}},
-            "order CONSUMER process": {"links": [SENT], "fails": "timeout"},
+            "gateway SERVER POST": {"type": "http", "children": {"gateway PRODUCER send": {"count": "1..2"}}},
+            "order CONSUMER process": {"links": [SENT], "error_type": "timeout"},
         }},
     });
     let metrics = json!({
         "buckets": {"few": [1.0, 2.0]},
         "temporality": "delta",
         "metrics": {"http.server.request.duration": {
-            "unit": "s", "instrument": "histogram", "buckets": "few", "services": ["gateway"],
-            "seen": [{"http.route": "/orders"}], "attributes": {"http.route?": "/orders"},
+            "unit": "s", "instrument": "histogram", "buckets": "few", "services": ["http"],
+            "required": [{"http.route": "/orders"}], "attributes": {"http.route?": "/orders"},
         }},
     });
     let logs = json!({"an order": [{
         "span": "order CONSUMER process", "severity": "ERROR", "body": "~order \\d+ failed",
         "attributes": {"order_id": "<int>"},
     }]});
-    Ok(Table {
-        resource: serde_json::from_value(json!({"service.name": "~gateway|order"}))?,
+    let resource = |service: &str| serde_json::from_value(json!({"service.name": service}));
+    let mut functions = FunctionGroups::default();
+    functions.add("http", "gateway");
+    // Not in the trace, so it does not have to report the metric.
+    functions.add("http", "payment");
+    Ok(Contract {
+        functions,
+        resources: BTreeMap::from([
+            ("gateway".to_owned(), resource("gateway")?),
+            ("order".to_owned(), resource("order")?),
+        ]),
         spans: serde_json::from_value(spans)?,
         metrics: serde_json::from_value(metrics)?,
         logs: serde_json::from_value(logs)?,
     })
 }
 
-/// What the table is about.
+/// The telemetry that the contract describes.
 #[derive(Clone)]
-pub(super) struct Left {
+pub(super) struct Sample {
     pub(super) spans: Vec<Span>,
     pub(super) log: Log,
     pub(super) point: Point,
 }
 
-impl Left {
-    pub(super) fn whole() -> Self {
+impl Sample {
+    /// Telemetry without a violation.
+    pub(super) fn valid() -> Self {
         let mut server = span("gateway", "POST", SpanKind::Server, 1);
         server.attributes = attributes(json!({"http.route": "/orders", "url.path": "/orders/7"}));
         let mut sent = span("gateway", "send", SpanKind::Producer, 2);
@@ -81,13 +92,14 @@ impl Left {
         Self { spans: vec![server, sent, process], log, point }
     }
 
-    pub(super) fn violations(&self, table: &Table) -> Vec<String> {
-        let picture = Picture::of_trace(&self.spans, TRACE);
-        let all: HashSet<SpanRef> = self.spans.iter().map(Span::reference).collect();
-        let mut violations = table.violations_of_spans("an order", &picture);
-        violations.extend(table.violations_of_logs("an order", std::slice::from_ref(&self.log), &picture, &all));
-        violations.extend(table.violations_of_metrics(std::slice::from_ref(&self.point)));
-        violations.extend(table.missing_metrics(std::slice::from_ref(&self.point)));
+    pub(super) fn violations(&self, contract: &Contract) -> Vec<String> {
+        let graph = TraceGraph::of_trace(&self.spans, TRACE);
+        let all_spans: HashSet<SpanRef> = self.spans.iter().map(Span::reference).collect();
+        let (logs, points) = (std::slice::from_ref(&self.log), std::slice::from_ref(&self.point));
+        let mut violations = contract.span_violations("an order", &graph);
+        violations.extend(contract.log_violations("an order", logs, &graph, &all_spans));
+        violations.extend(contract.metric_violations(points));
+        violations.extend(contract.missing_metrics(points));
         violations
     }
 }

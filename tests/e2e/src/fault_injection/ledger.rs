@@ -1,4 +1,4 @@
-//! What the tables say, and what must be true of it.
+//! The content of the tables, and the promises that it must keep.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,20 +7,20 @@ use aws_sdk_dynamodb::Client;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::chaos::buyer::Bought;
-use crate::chaos::topic::Event;
-use crate::world::World;
+use crate::fault_injection::buyer::Purchase;
+use crate::fault_injection::topic::Event;
+use crate::fixture::Fixture;
 
-/// The tables, as far as they are about some buyers' orders.
-pub(super) struct Books {
+/// The items of the tables that belong to the orders of some buyers.
+pub(super) struct Ledger {
     stock: Vec<Stock>,
     orders: Vec<Order>,
-    /// The transactions that are charged and not refunded.
+    /// The ids of the charges that are not refunded.
     charged: BTreeSet<String>,
     notifications: Vec<Notification>,
 }
 
-/// A product, or a shard of its stock.
+/// The stock of a product, or of one of its shards.
 #[derive(Deserialize)]
 struct Stock {
     product_id: String,
@@ -38,7 +38,7 @@ struct Order {
     status: String,
     items: Vec<Line>,
     #[serde(default)]
-    events: Vec<Rest>,
+    events: Vec<OutboxEvent>,
 }
 
 #[derive(Deserialize)]
@@ -48,14 +48,14 @@ struct Line {
 }
 
 #[derive(Deserialize)]
-struct Rest {
+struct OutboxEvent {
     status: String,
 }
 
 #[derive(Deserialize)]
 struct Payment {
     transaction_id: String,
-    /// None where it is the simulated provider's note, and no charge.
+    /// Missing in the simulated provider's own items, which are no charges.
     status: Option<String>,
 }
 
@@ -67,63 +67,63 @@ struct Notification {
     status: String,
 }
 
-impl Books {
-    pub(super) async fn read(world: &World, bought: &[Bought]) -> Result<Self> {
-        let buyers: BTreeSet<&str> = bought.iter().map(|bought| bought.buyer.user.as_str()).collect();
-        let mut orders: Vec<Order> = scan(world, "OrdersTable", "attribute_exists(order_id)").await?;
+impl Ledger {
+    pub(super) async fn read(fixture: &Fixture, purchases: &[Purchase]) -> Result<Self> {
+        let buyers: BTreeSet<&str> = purchases.iter().map(|purchase| purchase.buyer.user.as_str()).collect();
+        let mut orders: Vec<Order> = scan(fixture, "OrdersTable", "attribute_exists(order_id)").await?;
         orders.retain(|order| buyers.contains(order.user_id.as_str()));
         let ids: BTreeSet<&str> = orders.iter().map(|order| order.order_id.as_str()).collect();
         let mut notifications: Vec<Notification> =
-            scan(world, "NotificationsTable", "attribute_exists(order_id)").await?;
+            scan(fixture, "NotificationsTable", "attribute_exists(order_id)").await?;
         notifications.retain(|notification| ids.contains(notification.order_id.as_str()));
-        let payments: Vec<Payment> = scan(world, "PaymentsTable", "attribute_exists(transaction_id)").await?;
+        let payments: Vec<Payment> = scan(fixture, "PaymentsTable", "attribute_exists(transaction_id)").await?;
         let charged = payments.into_iter().filter(|payment| payment.status.as_deref() == Some("APPROVED"));
         let charged = charged.map(|payment| payment.transaction_id).collect();
-        let stock = scan(world, "InventoryTable", "attribute_exists(stock)").await?;
+        let stock = scan(fixture, "InventoryTable", "attribute_exists(stock)").await?;
         Ok(Self { stock, orders, charged, notifications })
     }
 
-    /// The events that nobody has been told of yet.
+    /// The events that have no delivered notification yet.
     pub(super) fn undelivered(&self) -> Vec<String> {
         let delivered = self.notifications.iter().filter(|notification| notification.status == "DELIVERED");
         let delivered: BTreeSet<&str> = delivered.map(|notification| notification.event_id.as_str()).collect();
-        let due = self.events().into_keys().filter(|event| !delivered.contains(event.as_str()));
-        due.map(|event| format!("event {event} is not delivered")).collect()
+        let undelivered = self.events().into_keys().filter(|event| !delivered.contains(event.as_str()));
+        undelivered.map(|event| format!("event {event} is not delivered")).collect()
     }
 
-    /// What is not as it must be of these products with so many pieces, these buyers' orders, and the topic.
-    pub(super) fn violations(&self, products: &[(&str, u64)], bought: &[Bought], topic: &[Event]) -> Vec<String> {
+    /// Every broken promise. `products` has the number of units that each product had before the first order.
+    pub(super) fn violations(&self, products: &[(&str, u64)], purchases: &[Purchase], topic: &[Event]) -> Vec<String> {
         let mut violations = Vec::new();
-        for (product, pieces) in products {
-            violations.extend(self.stock_violation(product, *pieces));
+        for (product, units) in products {
+            violations.extend(self.stock_violation(product, *units));
         }
-        for bought in bought {
-            violations.extend(self.order_violation(bought));
+        for purchase in purchases {
+            violations.extend(self.order_violation(purchase));
         }
         violations.extend(self.event_violations(topic));
         violations
     }
 
-    /// Pieces neither appear nor vanish, and sold are those of confirmed orders.
-    fn stock_violation(&self, product: &str, pieces: u64) -> Option<String> {
+    /// The number of units is constant, nothing is reserved any more, and the units sold are those of confirmed orders.
+    fn stock_violation(&self, product: &str, units: u64) -> Option<String> {
         let shards = || self.stock.iter().filter(|shard| shard.product_id == product);
         let sum = |count: fn(&Stock) -> u64| shards().map(count).sum::<u64>();
         let (stock, reserved, sold) = (sum(|it| it.stock), sum(|it| it.reserved), sum(|it| it.sold));
         let holds = shards().map(|shard| shard.holds.len()).sum::<usize>();
         let confirmed = self.orders.iter().filter(|order| order.status == "CONFIRMED").flat_map(|order| &order.items);
         let confirmed = confirmed.filter(|line| line.product_id == product).map(|line| line.quantity).sum::<u64>();
-        let right = (stock + sold, reserved, holds, sold) == (pieces, 0, 0, confirmed);
+        let right = (stock + sold, reserved, holds, sold) == (units, 0, 0, confirmed);
         let found = format!("{stock} in stock, {reserved} reserved, {holds} holds, {sold} sold");
-        (!right).then(|| format!("{product}: {found}; there were {pieces}, and {confirmed} are in confirmed orders"))
+        (!right).then(|| format!("{product}: {found}; expected {units} in total and {confirmed} in confirmed orders"))
     }
 
-    /// A key makes one order, which is what was answered; it is charged if it is confirmed, and else it is not.
-    fn order_violation(&self, bought: &Bought) -> Option<String> {
-        let (user, answer) = (&bought.buyer.user, &bought.answer);
+    /// A key creates one order, which the response describes. The order is charged if and only if it is confirmed.
+    fn order_violation(&self, purchase: &Purchase) -> Option<String> {
+        let (user, response) = (&purchase.buyer.user, &purchase.response);
         let orders: Vec<&Order> = self.orders.iter().filter(|order| order.user_id == *user).collect();
         let [order] = orders[..] else { return Some(format!("{user} has {} orders", orders.len())) };
-        let expected: &[&str] = match answer.status {
-            201 if bought.buyer.regrets => &["CONFIRMED", "CANCELLED"],
+        let expected: &[&str] = match response.status {
+            201 if purchase.buyer.cancels => &["CONFIRMED", "CANCELLED"],
             201 => &["CONFIRMED"],
             402 => &["PAYMENT_FAILED"],
             _ => &["REJECTED"],
@@ -133,12 +133,12 @@ impl Books {
         let right = events == expected
             && expected.last() == Some(&order.status.as_str())
             && charged == (order.status == "CONFIRMED")
-            && answer.body["order_id"] == order.order_id;
+            && response.body["order_id"] == order.order_id;
         let found = format!("is {}, charged: {charged}, events: {events:?}", order.status);
-        (!right).then(|| format!("order {} {found}; the answer was {answer:?}", order.order_id))
+        (!right).then(|| format!("order {} {found}; the response was {response:?}", order.order_id))
     }
 
-    /// The events are those of the topic, in their order, and those that were told of.
+    /// The topic has the orders' events in their order, and there is a notification for each of them and for no others.
     fn event_violations(&self, topic: &[Event]) -> Vec<String> {
         let mut violations = Vec::new();
         let expected = self.events();
@@ -152,8 +152,8 @@ impl Books {
             }
             *last = event.sequence.max(*last);
         }
-        let told = self.notifications.iter().map(|it| (it.event_id.as_str(), it.order_status.as_str()));
-        for (place, found) in [("the topic", sent), ("the notifications", told.collect())] {
+        let notified = self.notifications.iter().map(|it| (it.event_id.as_str(), it.order_status.as_str()));
+        for (place, found) in [("the topic", sent), ("the notifications", notified.collect())] {
             let expected = expected.iter().map(|(id, status)| (id.as_str(), *status));
             if !found.clone().into_iter().eq(expected.clone()) {
                 let expected = expected.collect::<BTreeMap<_, _>>();
@@ -163,7 +163,7 @@ impl Books {
         violations
     }
 
-    /// The events of the orders' outboxes: id and status.
+    /// The id and status of every event in the orders' outboxes.
     fn events(&self) -> BTreeMap<String, &str> {
         let events = self.orders.iter().flat_map(|order| {
             let numbered = (1..).zip(&order.events);
@@ -174,9 +174,9 @@ impl Books {
 }
 
 /// Every item of a table that satisfies a condition.
-async fn scan<T: DeserializeOwned>(world: &World, table: &str, condition: &str) -> Result<Vec<T>> {
-    let table = world.stack().resources().tables.get(table).with_context(|| format!("no {table}"))?;
-    let scan = Client::new(&world.stack().endpoints().sdk_config()).scan().table_name(&table.name);
+async fn scan<T: DeserializeOwned>(fixture: &Fixture, table: &str, condition: &str) -> Result<Vec<T>> {
+    let table = fixture.stack().resources().tables.get(table).with_context(|| format!("no {table}"))?;
+    let scan = Client::new(&fixture.stack().endpoints().sdk_config()).scan().table_name(&table.name);
     let scan = scan.filter_expression(condition).consistent_read(true).into_paginator().items().send();
     let items = scan.collect::<Result<Vec<_>, _>>().await?;
     Ok(serde_dynamo::from_items(items)?)

@@ -1,0 +1,106 @@
+//! `metrics.yaml`, and the comparison of recorded data points with it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde::Deserialize;
+
+use crate::contract::attributes::{ExpectedAttributes, bare};
+use crate::contract::recorded::{Point, service};
+use crate::contract::tables::Contract;
+
+/// All rows of `metrics.yaml`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricTable {
+    /// The upper bounds of histograms, by the name that the rows refer to.
+    pub(super) buckets: BTreeMap<String, Vec<f64>>,
+    /// The temporality of all counters and histograms.
+    pub(super) temporality: String,
+    pub(super) metrics: BTreeMap<String, MetricRow>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricRow {
+    pub(super) unit: String,
+    pub(super) instrument: String,
+    pub(super) buckets: Option<String>,
+    /// Functions and groups that report it. With `?`, none of them has to.
+    pub(super) services: Vec<String>,
+    #[serde(default)]
+    pub(super) attributes: ExpectedAttributes,
+    /// For each of these sets of attributes, at least one point must have all of them.
+    #[serde(default)]
+    pub(super) required: Vec<ExpectedAttributes>,
+}
+
+impl MetricRow {
+    /// The functions and groups that may report the metric.
+    fn reporters(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|name| bare(name))
+    }
+
+    /// The functions and groups that must report the metric if they are in the recorded traces.
+    fn required_reporters(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(String::as_str).filter(|name| !name.ends_with('?'))
+    }
+}
+
+impl Contract {
+    /// Every difference of the recorded points from their rows.
+    pub(super) fn metric_violations(&self, points: &[Point]) -> Vec<String> {
+        // A set, because many points have the same violation.
+        let mut violations = BTreeSet::new();
+        for point in points {
+            let found = match self.metrics.metrics.get(&point.metric) {
+                None => vec![format!("reported by {}, but has no row in metrics.yaml", service(&point.resource))],
+                Some(row) => self.point_violations(row, point),
+            };
+            violations.extend(found.into_iter().map(|violation| format!("{}: {violation}", point.metric)));
+        }
+        violations.into_iter().collect()
+    }
+
+    fn point_violations(&self, row: &MetricRow, point: &Point) -> Vec<String> {
+        let mut violations = row.attributes.violations(&point.attributes);
+        violations.extend(self.resource_violations(&point.resource));
+        let buckets = row.buckets.as_ref().and_then(|name| self.metrics.buckets.get(name)).cloned().unwrap_or_default();
+        if point.buckets != buckets {
+            violations.push(format!("the buckets: expected {buckets:?}, found {:?}", point.buckets));
+        }
+        for (property, expected, found) in [
+            ("unit", &*row.unit, &*point.unit),
+            ("instrument", &*row.instrument, point.instrument),
+            ("temporality", &*self.metrics.temporality, point.temporality.unwrap_or(&self.metrics.temporality)),
+        ] {
+            if expected != found {
+                violations.push(format!("the {property}: expected {expected:?}, found {found:?}"));
+            }
+        }
+        let reporter = service(&point.resource);
+        if !self.functions.services(row.reporters()).contains(reporter) {
+            violations.push(format!("reported by {reporter}, which is not in its `services` in metrics.yaml"));
+        }
+        violations
+    }
+
+    /// The points that are missing: of services that must report a metric, and with required attributes. A service that has no
+    /// span in the recorded traces may not have run, so it does not have to report anything.
+    pub(super) fn missing_metrics(&self, points: &[Point]) -> Vec<String> {
+        let reported: HashSet<_> = points.iter().map(|point| (&*point.metric, service(&point.resource))).collect();
+        let traced = self.spans.services();
+        let mut missing = Vec::new();
+        for (name, row) in &self.metrics.metrics {
+            let reporters = self.functions.services(row.required_reporters());
+            let silent = reporters.intersection(&traced).filter(|service| !reported.contains(&(&**name, **service)));
+            missing.extend(silent.map(|service| format!("{name}: expected a point of {service}, found none")));
+            let has_point = |expected: &ExpectedAttributes| {
+                points.iter().any(|point| point.metric == *name && expected.are_in(&point.attributes))
+            };
+            let without_point = row.required.iter().filter(|expected| !has_point(expected));
+            missing
+                .extend(without_point.map(|expected| format!("{name}: expected a point with {expected}, found none")));
+        }
+        missing
+    }
+}
