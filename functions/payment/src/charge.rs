@@ -1,46 +1,46 @@
-//! Charging an order and taking it back.
+//! Charging an order, and refunding it.
 //!
-//! A charge is recorded once, when the provider's answer is known: until then the order's own record says that a charge may be
-//! under way, and the provider's books, asked by the charge's id, say whether it is. The provider does a thing once for one id,
-//! and what is recorded first stays: whatever dies where, asking again by the id ends right.
+//! A charge is recorded once, when the provider's answer is known. Until then the order's own record says that a charge may be
+//! under way, and the provider can be queried by the charge's id. The provider charges and refunds at most once per id, and the
+//! first record of a charge stands. So after a crash at any point, the same request with the same id can be repeated.
 
 use anyhow::anyhow;
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, TransactionId};
 
-use crate::{Provider, Store, Unknown};
+use crate::{Provider, Store, UnknownOutcome};
 
-/// Why there is no charge to tell of.
+/// Why a request returns no charge.
 #[derive(Debug, thiserror::Error)]
 pub enum ChargeError {
-    /// The order has a charge already, and it is another. Nothing was done.
+    /// The order already has a charge of another amount. Nothing was done.
     #[error("the order has a charge of another amount")]
     Conflict,
-    /// Whether the provider did it is not known. Ask again: it is not done twice.
+    /// The provider may or may not have done what was requested. The request can be repeated safely.
     #[error(transparent)]
-    Unknown(#[from] Unknown),
-    /// The table does not answer. Ask again, too.
+    UnknownOutcome(#[from] UnknownOutcome),
+    /// The table does not answer. The request can be repeated safely.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
 
-/// Charges an order, or gives the charge that it has. The first request's token counts.
+/// Charges an order, or returns the charge that it has already. The payment token of the first request counts.
 pub async fn charge(store: &Store, provider: &Provider, request: &ProcessPayment) -> Result<Payment, ChargeError> {
     let id = TransactionId::of(request.order_id);
     let ProcessPayment { amount, currency, .. } = request;
     if let Some(recorded) = store.payment(id).await? {
-        return of_amount(recorded, *amount, currency);
+        return same_amount(recorded, *amount, currency);
     }
-    let answered = match provider.charge(request).await {
-        Ok(answered) => answered,
-        Err(lost) => in_books(provider, id, lost).await?,
+    let answer = match provider.charge(request).await {
+        Ok(answer) => answer,
+        Err(lost) => query_lost_charge(provider, id, lost).await?,
     };
-    let recorded = store.record(agreed(answered, *amount, currency)?).await?;
-    of_amount(recorded, *amount, currency)
+    let recorded = store.record(checked_answer(answer, *amount, currency)?).await?;
+    same_amount(recorded, *amount, currency)
 }
 
-/// The charge of that id, if there is one. One that only the provider knows of is recorded.
-pub async fn verify(store: &Store, provider: &Provider, id: TransactionId) -> Result<Option<Payment>, ChargeError> {
+/// Finds the charge with that id. A charge that only the provider knows is recorded.
+pub async fn find(store: &Store, provider: &Provider, id: TransactionId) -> Result<Option<Payment>, ChargeError> {
     if let Some(recorded) = store.payment(id).await? {
         return Ok(Some(recorded));
     }
@@ -50,7 +50,8 @@ pub async fn verify(store: &Store, provider: &Provider, id: TransactionId) -> Re
     }
 }
 
-/// Pays a charge back, or sees to it that it is never made, also where its outcome is not known.
+/// Refunds a charge, or voids it if it was never made, so that it never will be. This also works for a charge whose outcome is
+/// unknown.
 pub async fn refund(
     store: &Store,
     provider: &Provider,
@@ -59,43 +60,49 @@ pub async fn refund(
 ) -> Result<Payment, ChargeError> {
     let RefundPayment { amount, currency } = request;
     if let Some(recorded) = store.payment(id).await? {
-        let recorded = of_amount(recorded, *amount, currency)?;
+        let recorded = same_amount(recorded, *amount, currency)?;
         if recorded.status != PaymentStatus::Approved {
             return Ok(recorded);
         }
     }
-    let answered = agreed(provider.refund(id, request).await?, *amount, currency)?;
-    if answered.status == PaymentStatus::Approved {
-        return Err(Unknown::from(anyhow!("the provider has not paid {id} back")).into());
+    let answer = checked_answer(provider.refund(id, request).await?, *amount, currency)?;
+    if answer.status == PaymentStatus::Approved {
+        return Err(UnknownOutcome::from(anyhow!("the provider has not refunded {id}")).into());
     }
-    let recorded = store.record_undone(answered).await?;
-    of_amount(recorded, *amount, currency)
+    let recorded = store.record_refund(answer).await?;
+    same_amount(recorded, *amount, currency)
 }
 
-/// What the provider's books say of a charge whose answer was lost; the loss again where they say nothing.
-async fn in_books(provider: &Provider, id: TransactionId, Unknown(lost): Unknown) -> Result<Payment, Unknown> {
+/// Queries the provider for a charge whose answer was lost. If it does not know the charge, the outcome stays unknown: the
+/// request may still be under way.
+async fn query_lost_charge(
+    provider: &Provider,
+    id: TransactionId,
+    UnknownOutcome(lost): UnknownOutcome,
+) -> Result<Payment, UnknownOutcome> {
     match provider.query(id).await {
         Ok(Some(found)) => Ok(found),
-        Ok(None) => Err(lost.context("the provider's books do not have the charge").into()),
-        Err(Unknown(again)) => Err(lost.context(format!("the provider's books can't be asked ({again:#})")).into()),
+        Ok(None) => Err(lost.context("the provider does not know the charge").into()),
+        Err(UnknownOutcome(error)) => Err(lost.context(format!("querying the provider failed too ({error:#})")).into()),
     }
 }
 
-/// A provider's answer, unless it is of another amount than it was asked for: then nobody knows what it did. A voided charge
-/// has moved no money, and is ours.
-fn agreed(answered: Payment, amount: Money, currency: &Currency) -> Result<Payment, Unknown> {
-    if answered.status == PaymentStatus::Voided {
-        return Ok(Payment { amount, currency: currency.clone(), ..answered });
+/// Checks that a provider's answer has the requested amount; otherwise it does not tell what the provider did. A voided charge
+/// moved no money, so its amount is not compared.
+fn checked_answer(answer: Payment, amount: Money, currency: &Currency) -> Result<Payment, UnknownOutcome> {
+    if answer.status == PaymentStatus::Voided {
+        return Ok(Payment { amount, currency: currency.clone(), ..answer });
     }
-    if (answered.amount, &answered.currency) == (amount, currency) {
-        return Ok(answered);
+    if (answer.amount, &answer.currency) == (amount, currency) {
+        return Ok(answer);
     }
-    let Payment { transaction_id, amount: other_amount, currency: other_currency, .. } = answered;
+    let Payment { transaction_id, amount: other_amount, currency: other_currency, .. } = answer;
     Err(anyhow!("the provider has {other_amount} {other_currency} for {transaction_id}, not {amount} {currency}")
         .into())
 }
 
-fn of_amount(recorded: Payment, amount: Money, currency: &Currency) -> Result<Payment, ChargeError> {
+/// Checks that a recorded charge has the requested amount.
+fn same_amount(recorded: Payment, amount: Money, currency: &Currency) -> Result<Payment, ChargeError> {
     let same = (recorded.amount, &recorded.currency) == (amount, currency);
     same.then_some(recorded).ok_or(ChargeError::Conflict)
 }

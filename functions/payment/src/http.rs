@@ -9,35 +9,35 @@ use wire::TransactionId;
 use wire::payment::{Payment, ProcessPayment, RefundPayment};
 use wire::problem::{Problem, ProblemType};
 
-use crate::{ChargeError, Provider, Store, charge, refund, verify};
+use crate::{ChargeError, Provider, Store, charge, find, refund};
 
 /// The function's routes over a store and a provider.
 pub fn app(store: Store, provider: Provider) -> Router {
     chassis::http::app(
         Router::new()
-            .route("/payment/process", post(process))
-            .route("/payment/{transaction_id}", get(payment))
-            .route("/payment/{transaction_id}/refund", post(pay_back))
+            .route("/payment/process", post(post_process))
+            .route("/payment/{transaction_id}", get(get_payment))
+            .route("/payment/{transaction_id}/refund", post(post_refund))
             .with_state((store, provider)),
     )
 }
 
-async fn process(
+async fn post_process(
     State((store, provider)): State<(Store, Provider)>,
     Json(request): Json<ProcessPayment>,
 ) -> Result<Json<Payment>, Error> {
     Ok(Json(charge(&store, &provider, &request).await?))
 }
 
-async fn payment(
+async fn get_payment(
     State((store, provider)): State<(Store, Provider)>,
     Path(id): Path<TransactionId>,
 ) -> Result<Json<Payment>, Error> {
-    let payment = verify(&store, &provider, id).await?;
+    let payment = find(&store, &provider, id).await?;
     payment.map(Json).ok_or_else(|| Problem::new(ProblemType::NotFound, format!("there is no charge {id}")).into())
 }
 
-async fn pay_back(
+async fn post_refund(
     State((store, provider)): State<(Store, Provider)>,
     Path(id): Path<TransactionId>,
     Json(request): Json<RefundPayment>,
@@ -49,7 +49,7 @@ impl From<ChargeError> for Error {
     fn from(error: ChargeError) -> Self {
         match error {
             ChargeError::Conflict => Problem::new(ProblemType::Conflict, error.to_string()).into(),
-            ChargeError::Unknown(unknown) => CallError::Unknown(unknown.into()).into(),
+            ChargeError::UnknownOutcome(unknown) => CallError::Unknown(unknown.into()).into(),
             ChargeError::Internal(error) => error.into(),
         }
     }

@@ -1,10 +1,10 @@
-//! Payment: at most one charge an order, whatever crashes.
+//! Payment: at most one charge per order, whatever crashes.
 
 mod charge;
 pub mod http;
 mod provider;
 mod store;
 
-pub use charge::{ChargeError, charge, refund, verify};
-pub use provider::{HttpProvider, Provider, Simulated, Unknown};
+pub use charge::{ChargeError, charge, find, refund};
+pub use provider::{HttpProvider, Provider, Simulated, UnknownOutcome};
 pub use store::Store;

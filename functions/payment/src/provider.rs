@@ -1,4 +1,5 @@
-//! Who charges. A provider is asked by the charge's id: it does a thing once for one id, however often it is asked.
+//! The payment provider. Every request to it names the charge's id, and it charges and refunds at most once per id, however
+//! often a request is repeated.
 
 mod http;
 mod simulated;
@@ -16,19 +17,20 @@ use crate::Store;
 /// A payment provider.
 #[derive(Debug, Clone)]
 pub enum Provider {
-    /// Charges nobody: the payment token decides.
+    /// Moves no money: the payment token decides the outcome.
     Simulated(Simulated),
-    /// Charges by a real provider's HTTP API.
+    /// Charges through a real provider's HTTP API.
     Http(HttpProvider),
 }
 
-/// The provider gives no answer that can be read: whether it did what it was asked is not known.
+/// The provider gave no answer that can be read: it may or may not have done what was requested.
 #[derive(Debug, thiserror::Error)]
-#[error("what the payment provider did is not known")]
-pub struct Unknown(#[from] pub(crate) anyhow::Error);
+#[error("the outcome at the payment provider is unknown")]
+pub struct UnknownOutcome(#[from] pub(crate) anyhow::Error);
 
 impl Provider {
-    /// The one that `PAYMENT_PROVIDER` names: `simulated`, or `http`, whose own variables [`HttpProvider::from_env`] reads.
+    /// The provider that `PAYMENT_PROVIDER` names: `simulated`, or `http`, which has variables of its own
+    /// ([`HttpProvider::from_env`]).
     pub fn from_env(store: &Store) -> anyhow::Result<Self> {
         match config::required::<String>("PAYMENT_PROVIDER")?.as_str() {
             "simulated" => Ok(Self::Simulated(Simulated::new(store.clone()))),
@@ -37,24 +39,25 @@ impl Provider {
         }
     }
 
-    /// Asks for a charge, and gives it as the provider has it: approved or declined, or undone already.
-    pub async fn charge(&self, request: &ProcessPayment) -> Result<Payment, Unknown> {
+    /// Requests a charge and returns it as the provider has it: approved, declined, or already refunded or voided.
+    pub async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
         match self {
             Self::Simulated(provider) => provider.charge(request).await,
             Self::Http(provider) => provider.charge(request).await,
         }
     }
 
-    /// Looks a charge up in the provider's books.
-    pub async fn query(&self, id: TransactionId) -> Result<Option<Payment>, Unknown> {
+    /// Looks up a charge. `None`: the provider has no such charge.
+    pub async fn query(&self, id: TransactionId) -> Result<Option<Payment>, UnknownOutcome> {
         match self {
             Self::Simulated(provider) => provider.query(id).await,
             Self::Http(provider) => provider.query(id).await,
         }
     }
 
-    /// Asks to undo a charge: refunded, voided where it was never made (and now never will be), or declined.
-    pub async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, Unknown> {
+    /// Requests a refund and returns the charge as the provider has it: refunded, voided (it was never made, and never will
+    /// be), or declined.
+    pub async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, UnknownOutcome> {
         match self {
             Self::Simulated(provider) => provider.refund(id, request).await,
             Self::Http(provider) => provider.refund(id, request).await,

@@ -79,7 +79,7 @@ impl System {
 
         let provider_service = service("provider", provider.transport())?.within(PROVIDER_TIMEOUT);
         let payments = payment::Store::new(client.clone(), names.payments.clone());
-        let payment_app = payment::http::app(payments, Provider::Http(HttpProvider::over(provider_service)));
+        let payment_app = payment::http::app(payments, Provider::Http(HttpProvider::new(provider_service)));
         let payment_function = function::transport(simulation, "payment", payment_app);
         let payment_function = Mutation::mutate_payment(mutation, payment_function);
 

@@ -1,4 +1,4 @@
-//! A real provider, by its HTTP API:
+//! A real provider, through its HTTP API. It must answer these requests:
 //!
 //! | Request | `Idempotency-Key` | Body |
 //! |---|---|---|
@@ -6,20 +6,21 @@
 //! | `GET charges/<reference>` | | |
 //! | `POST charges/<reference>/refund` | `"<reference>:refund"` | `{"amount_minor", "currency"}` |
 //!
-//! `reference` is the charge's id, `amount_minor` an integer of cents, `token` a string or null. Every answer is the charge:
-//! `{"reference", "status", "reason", "amount_minor", "currency"}` with the status `approved`, `declined` (for a `reason`, in
-//! a string), `refunded` or `voided`.
+//! `reference` is the charge's id, `amount_minor` an integer number of cents, and `token` a string or null. The body of every
+//! answer is the charge: `{"reference", "status", "reason", "amount_minor", "currency"}`. The status is `approved`, `declined`
+//! (with a `reason`, a string), `refunded` or `voided`.
 //!
-//! - A charge is answered by 200 or 201, a declined one also by 402. The same key gets the same answer for ever.
-//! - A `GET` of a reference that the provider has not seen is a 404.
-//! - A refund is answered by 200. A reference that was never charged is `voided`: a charge that comes later gets that answer. The
-//!   amount is what the charge would have been, so that a void has one too.
+//! - A charge is answered with 200 or 201; a declined charge may also be answered with 402. The same key always gets the same
+//!   answer.
+//! - A `GET` of a reference that the provider has not seen is answered with 404.
+//! - A refund is answered with 200. A reference that was never charged becomes `voided`, and a later charge of it gets that
+//!   answer. The request's amount is then what the charge would have been, so that a void has an amount too.
 //!
-//! Anything else is no answer, and what happened is not known: a timeout (2 s), a connection that breaks, a 5xx, what can't be
-//! read, and a 409 (the first request with the key is still under way). Any other 4xx says that our request or configuration
-//! is wrong, never that a card was declined.
+//! After any other answer, or none, the outcome is unknown: a timeout (2 s), a broken connection, a 5xx, a body that cannot be
+//! parsed, or a 409 (the first request with the key is still under way). Any other 4xx means that the payment function's
+//! request or configuration is wrong, never that a card was declined.
 //!
-//! The header is the [IETF draft]'s: a structured-field string, in quotes.
+//! The header follows the [IETF draft]: a structured-field string, in quotes.
 //!
 //! [IETF draft]: https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 
@@ -36,9 +37,9 @@ use serde::{Deserialize, Serialize};
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, PaymentToken, TransactionId};
 
-use crate::provider::Unknown;
+use crate::provider::UnknownOutcome;
 
-/// Longest wait for one answer: a charge and the look into the books after it end before the order function's 5 s do.
+/// The timeout of one request. A charge and the query after it together take less than the 5 s that the order function waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -50,45 +51,46 @@ pub struct HttpProvider {
 }
 
 impl HttpProvider {
-    /// The provider that the environment names: `PAYMENT_PROVIDER_URL` is the base of its URLs, `PAYMENT_PROVIDER_API_KEY` our
-    /// key (a secret, sent as a bearer token; none is sent where it is unset).
+    /// The provider that the environment names. `PAYMENT_PROVIDER_URL` is the base of its URLs. `PAYMENT_PROVIDER_API_KEY` is
+    /// the API key, a secret that is sent as a bearer token; if it is unset, no token is sent.
     pub fn from_env() -> anyhow::Result<Self> {
         let url = config::base_url("PAYMENT_PROVIDER_URL")?;
         let api_key: Option<ApiKey> = config::optional("PAYMENT_PROVIDER_API_KEY")?;
         let service = Service::new("the payment provider", url)?.within(TIMEOUT);
-        Ok(Self::over(
-            api_key.into_iter().fold(service, |service, ApiKey(value)| service.with_header(AUTHORIZATION, value)),
-        ))
+        Ok(Self::new(match api_key {
+            Some(ApiKey(value)) => service.with_header(AUTHORIZATION, value),
+            None => service,
+        }))
     }
 
-    /// The provider behind a service of the caller's choice.
-    pub fn over(service: Service) -> Self {
+    /// The provider behind the given service.
+    pub fn new(service: Service) -> Self {
         Self { service }
     }
 
-    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, Unknown> {
+    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
         let id = TransactionId::of(request.order_id);
         let ProcessPayment { amount, currency, payment_token, .. } = request;
         let token = payment_token.as_ref().map(PaymentToken::as_str);
         let body = ChargeRequest { reference: id, amount_minor: amount.minor(), currency, token };
         let response = self.post("charges", "/charges", id.to_string(), &body).await?;
-        Ok(charge_in(&response, id)?)
+        Ok(parse_charge(&response, id)?)
     }
 
-    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, Unknown> {
+    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, UnknownOutcome> {
         let path = format!("charges/{id}");
         let response = self.service.send(Method::GET, &path, "/charges/{reference}", None::<&()>).await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        Ok(Some(charge_in(&response, id)?))
+        Ok(Some(parse_charge(&response, id)?))
     }
 
-    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, Unknown> {
+    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, UnknownOutcome> {
         let body = RefundRequest { amount_minor: request.amount.minor(), currency: &request.currency };
         let path = format!("charges/{id}/refund");
         let response = self.post(&path, "/charges/{reference}/refund", format!("{id}:refund"), &body).await?;
-        Ok(charge_in(&response, id)?)
+        Ok(parse_charge(&response, id)?)
     }
 
     async fn post(
@@ -103,7 +105,7 @@ impl HttpProvider {
     }
 }
 
-/// Our key as a header's value that no log shows.
+/// The API key as a header value that is marked as sensitive, so that it is never logged.
 struct ApiKey(HeaderValue);
 
 impl FromStr for ApiKey {
@@ -149,21 +151,23 @@ enum ChargeStatus {
     Voided,
 }
 
-/// The charge that an answer tells of.
-fn charge_in(response: &Response<Bytes>, id: TransactionId) -> anyhow::Result<Payment> {
+/// Parses the charge in an answer.
+fn parse_charge(response: &Response<Bytes>, id: TransactionId) -> anyhow::Result<Payment> {
     let status = response.status();
     match status {
         StatusCode::OK | StatusCode::CREATED | StatusCode::PAYMENT_REQUIRED => {}
-        StatusCode::CONFLICT => bail!("the provider is still busy with another request for {id}"),
-        _ if status.is_client_error() => bail!("the provider refused our request ({status}): is it configured right?"),
+        StatusCode::CONFLICT => bail!("the provider is still processing another request for {id}"),
+        _ if status.is_client_error() => {
+            bail!("the provider rejected the request ({status}): check the provider's URL and API key")
+        }
         _ => bail!("the provider answered {status}"),
     }
-    let charge: Charge = serde_json::from_slice(response.body()).context("the provider's answer can't be read")?;
+    let charge: Charge = serde_json::from_slice(response.body()).context("the provider's answer cannot be parsed")?;
     ensure!(charge.reference == id, "the provider answered for {}, not for {id}", charge.reference);
     let declined = charge.status == ChargeStatus::Declined;
     ensure!(
         status != StatusCode::PAYMENT_REQUIRED || declined,
-        "the provider answered {status} for what is not declined"
+        "the provider answered {status} for a charge that is not declined"
     );
     Ok(Payment {
         transaction_id: id,
@@ -185,11 +189,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_key_is_sent_and_never_shown() {
+    fn api_key_is_sent_as_bearer_token_and_never_shown() {
         let ApiKey(value) = "5ecret".parse().unwrap();
         assert_eq!(value, "Bearer 5ecret");
         let service = Service::new("the payment provider", "http://provider.example".parse().unwrap()).unwrap();
-        let provider = HttpProvider::over(service.with_header(AUTHORIZATION, value));
+        let provider = HttpProvider::new(service.with_header(AUTHORIZATION, value));
         assert!(!format!("{provider:?}").contains("5ecret"), "{provider:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! A provider that charges nobody.
+//! A provider that moves no money.
 
 use std::time::Duration;
 
@@ -8,36 +8,37 @@ use tokio::time::sleep;
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, PaymentToken, TransactionId};
 
-use crate::provider::Unknown;
-use crate::store::{self, Store};
+use crate::Store;
+use crate::provider::UnknownOutcome;
 
 /// How long `tok_slow` takes.
 const SLOW: Duration = Duration::from_secs(2);
-/// How long a lost answer is waited for. A real timeout is longer, and teaches nothing more.
-const LOST: Duration = Duration::from_millis(100);
+/// How long a simulated timeout takes. A real one takes longer, but shows nothing more.
+const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Charges nobody. The payment token decides:
+/// Moves no money. The payment token decides the outcome:
 ///
 /// | Token | Outcome |
 /// |---|---|
 /// | none, `tok_approve` | approved |
 /// | `tok_decline_insufficient_funds` | declined: `insufficient_funds` |
 /// | `tok_decline_expired_card` | declined: `expired_card` |
-/// | `tok_timeout_before_charge` | the first request is lost before anything is charged; a later one is approved |
-/// | `tok_timeout_after_charge` | charged, but the first answer is lost: the provider's books have it |
+/// | `tok_timeout_before_charge` | the first request times out and nothing is charged; a later request is approved |
+/// | `tok_timeout_after_charge` | the first request times out, but the charge was made: a query finds it |
 /// | `tok_slow` | approved after 2 s |
 /// | any other | declined: `unknown_token` |
 ///
-/// It has hardly any books of its own: what the payments table records is what happened. Only the timeouts, which are about
-/// what is not recorded, leave an item beside it, `SIMULATED#{transaction_id}`.
+/// The simulated provider reads the payments table instead of records of its own: what the payment function recorded is what
+/// happened. Only a simulated timeout needs a record of its own, because the payment function has recorded nothing then: the
+/// item `SIMULATED#{transaction_id}` in the same table.
 #[derive(Debug, Clone)]
 pub struct Simulated {
     store: Store,
 }
 
-/// What the books have of a request whose answer was lost.
+/// The item that records the first request of a charge, whose answer was lost.
 #[derive(Debug, Serialize, Deserialize)]
-struct Entry {
+struct LostAnswerItem {
     transaction_id: String,
     charged: bool,
     amount_minor: i64,
@@ -45,12 +46,12 @@ struct Entry {
 }
 
 impl Simulated {
-    /// A provider whose books are in the table of charges.
+    /// A provider that keeps its records in the table of charges.
     pub fn new(store: Store) -> Self {
         Self { store }
     }
 
-    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, Unknown> {
+    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
         let id = TransactionId::of(request.order_id);
         let payment = |status| payment(id, status, request.amount, &request.currency);
         let declined =
@@ -67,15 +68,15 @@ impl Simulated {
         Ok(payment(PaymentStatus::Approved))
     }
 
-    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, Unknown> {
-        let entry: Option<Entry> = self.store.item(key(id)).await?;
-        let Some(entry) = entry.filter(|entry| entry.charged) else { return Ok(None) };
-        let amount = Money::from_minor(entry.amount_minor).map_err(anyhow::Error::from)?;
-        Ok(Some(payment(id, PaymentStatus::Approved, amount, &entry.currency)))
+    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, UnknownOutcome> {
+        let lost: Option<LostAnswerItem> = self.store.get(key(id)).await?;
+        let Some(lost) = lost.filter(|lost| lost.charged) else { return Ok(None) };
+        let amount = Money::from_minor(lost.amount_minor).map_err(anyhow::Error::from)?;
+        Ok(Some(payment(id, PaymentStatus::Approved, amount, &lost.currency)))
     }
 
-    /// Writes nothing: the caller's record is what keeps a voided charge from being made, for it is there before any other.
-    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, Unknown> {
+    /// Writes nothing: the payment function records the void, and that record, being the first, blocks a later charge.
+    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, UnknownOutcome> {
         let found = match self.store.payment(id).await? {
             None => self.query(id).await?,
             recorded => recorded,
@@ -85,21 +86,20 @@ impl Simulated {
             Some(found) if found.status == PaymentStatus::Approved => {
                 Payment { status: PaymentStatus::Refunded, ..found }
             }
-            Some(undone) => undone,
+            Some(other) => other,
         })
     }
 
     /// Loses the answer to the first request of a charge.
-    async fn lose_first(&self, request: &ProcessPayment, charged: bool) -> Result<(), Unknown> {
-        let entry = Entry {
+    async fn lose_first(&self, request: &ProcessPayment, charged: bool) -> Result<(), UnknownOutcome> {
+        let lost = LostAnswerItem {
             transaction_id: key(TransactionId::of(request.order_id)),
             charged,
             amount_minor: request.amount.minor(),
             currency: request.currency.clone(),
         };
-        let first = self.store.put(entry)?.condition_expression("attribute_not_exists(transaction_id)");
-        if store::holds(first).await? {
-            sleep(LOST).await;
+        if self.store.put_new(lost).await? {
+            sleep(TIMEOUT).await;
             return Err(anyhow!("a simulated timeout").into());
         }
         Ok(())

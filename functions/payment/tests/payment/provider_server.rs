@@ -1,4 +1,4 @@
-//! A payment provider on a real socket: it keeps books, and misbehaves as it is told.
+//! A payment provider on a real socket, which injects faults on request.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::resume_unwind;
@@ -19,55 +19,55 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wire::{OrderId, TransactionId};
 
-/// When a request goes wrong: before it takes effect, or after.
+/// Whether a request fails before it takes effect or after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     Before,
     After,
 }
 
-/// What becomes of a request's answer.
+/// What the caller gets instead of the answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// There is none, for longer than anybody waits.
-    Hangs,
-    /// The connection is closed.
-    Closes,
-    /// The connection is closed in the middle of it.
-    BreaksOff,
-    /// It is this, without a body.
-    Is(u16),
-    /// It can't be read.
-    IsGarbage,
-    /// It says something else there.
-    Says(&'static str, Value),
+    /// Nothing, for longer than the caller's timeout.
+    Hang,
+    /// A closed connection.
+    CloseConnection,
+    /// A connection that closes in the middle of the body.
+    TruncateBody,
+    /// This status without a body.
+    Status(u16),
+    /// A body that cannot be parsed.
+    UnparsableBody,
+    /// The answer with another value in this field.
+    ChangeField(&'static str, Value),
 }
 
-/// A request as it came.
+/// A request as the provider received it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct RecordedRequest {
     pub(crate) request: String,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) body: Value,
 }
 
-/// The provider. It ends with the test.
+/// The provider. It stops when the test ends.
 #[derive(Clone)]
 pub(crate) struct ProviderServer {
     base: String,
-    books: Arc<Mutex<Books>>,
+    state: Arc<Mutex<ProviderState>>,
 }
 
 #[derive(Default)]
-struct Books {
+struct ProviderState {
     /// The charges by their reference.
     charges: HashMap<String, Value>,
     /// The first answer to each key.
     answers: HashMap<String, Value>,
-    /// Money that moved, by the charge's reference.
-    moved: HashMap<String, Vec<&'static str>>,
-    seen: Vec<Seen>,
-    /// What happens to the next requests about a charge.
+    /// The charges and refunds that moved money, by the charge's reference.
+    money_moves: HashMap<String, Vec<&'static str>>,
+    requests: Vec<RecordedRequest>,
+    /// The faults of the next requests, by the charge's reference.
     faults: HashMap<String, VecDeque<(When, Fault)>>,
 }
 
@@ -75,47 +75,47 @@ impl ProviderServer {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1/", listener.local_addr().unwrap());
-        let server = Self { base, books: Arc::default() };
+        let server = Self { base, state: Arc::default() };
         let app = Router::new()
             .route("/v1/charges", post(charge))
             .route("/v1/charges/{reference}", get(read))
             .route("/v1/charges/{reference}/refund", post(refund))
-            .layer(middleware::from_fn_with_state(server.clone(), misbehave))
+            .layer(middleware::from_fn_with_state(server.clone(), inject_fault))
             .with_state(server.clone());
         tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
         server
     }
 
-    /// The provider as the payment function knows it.
+    /// A client of this provider.
     pub(crate) fn provider(&self) -> Provider {
         let service = Service::new("the payment provider", self.base.parse().unwrap()).unwrap();
-        Provider::Http(HttpProvider::over(service.within(Duration::from_secs(1))))
+        Provider::Http(HttpProvider::new(service.within(Duration::from_secs(1))))
     }
 
-    /// Makes the next requests about an order's charge go wrong, one after the other.
-    pub(crate) fn fails(&self, order: OrderId, faults: impl IntoIterator<Item = (When, Fault)>) {
-        self.books().faults.entry(reference(order)).or_default().extend(faults);
+    /// Makes the next requests for an order's charge fail, one after the other.
+    pub(crate) fn fail_next(&self, order: OrderId, faults: impl IntoIterator<Item = (When, Fault)>) {
+        self.state().faults.entry(reference(order)).or_default().extend(faults);
     }
 
-    /// What an order's money has done: `charged`, `refunded`.
-    pub(crate) fn moved(&self, order: OrderId) -> Vec<&'static str> {
-        self.books().moved.get(&reference(order)).cloned().unwrap_or_default()
+    /// How an order's money has moved: `charged`, `refunded`.
+    pub(crate) fn money_moves(&self, order: OrderId) -> Vec<&'static str> {
+        self.state().money_moves.get(&reference(order)).cloned().unwrap_or_default()
     }
 
     /// The requests so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.books().seen.clone()
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
+        self.state().requests.clone()
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, ProviderState> {
+        self.state.lock().unwrap()
     }
 }
 
 async fn charge(State(server): State<ProviderServer>, headers: HeaderMap, Json(request): Json<Value>) -> Response {
-    let mut books = server.books();
+    let mut state = server.state();
     let (key, reference) = (key(&headers).unwrap(), request["reference"].as_str().unwrap().to_owned());
-    let answer = match (books.answers.get(&key), books.charges.get(&reference)) {
+    let answer = match (state.answers.get(&key), state.charges.get(&reference)) {
         (Some(first), _) => first.clone(),
         (None, Some(voided)) if voided["status"] == "voided" => voided.clone(),
         _ => {
@@ -128,10 +128,10 @@ async fn charge(State(server): State<ProviderServer>, headers: HeaderMap, Json(r
                 "currency": request["currency"],
             });
             if !declined {
-                books.moved.entry(reference.clone()).or_default().push("charged");
+                state.money_moves.entry(reference.clone()).or_default().push("charged");
             }
-            books.charges.insert(reference, answer.clone());
-            books.answers.insert(key, answer.clone());
+            state.charges.insert(reference, answer.clone());
+            state.answers.insert(key, answer.clone());
             answer
         }
     };
@@ -140,7 +140,7 @@ async fn charge(State(server): State<ProviderServer>, headers: HeaderMap, Json(r
 }
 
 async fn read(State(server): State<ProviderServer>, Path(reference): Path<String>) -> Result<Json<Value>, StatusCode> {
-    server.books().charges.get(&reference).cloned().map(Json).ok_or(StatusCode::NOT_FOUND)
+    server.state().charges.get(&reference).cloned().map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn refund(
@@ -149,12 +149,12 @@ async fn refund(
     headers: HeaderMap,
     Json(request): Json<Value>,
 ) -> Json<Value> {
-    let mut books = server.books();
+    let mut state = server.state();
     let key = key(&headers).unwrap();
-    if let Some(first) = books.answers.get(&key) {
+    if let Some(first) = state.answers.get(&key) {
         return Json(first.clone());
     }
-    let mut charge = books.charges.get(&reference).cloned().unwrap_or_else(|| {
+    let mut charge = state.charges.get(&reference).cloned().unwrap_or_else(|| {
         json!({
             "reference": reference,
             "status": "voided",
@@ -164,10 +164,10 @@ async fn refund(
     });
     if charge["status"] == "approved" {
         charge["status"] = "refunded".into();
-        books.moved.entry(reference.clone()).or_default().push("refunded");
+        state.money_moves.entry(reference.clone()).or_default().push("refunded");
     }
-    books.charges.insert(reference, charge.clone());
-    books.answers.insert(key, charge.clone());
+    state.charges.insert(reference, charge.clone());
+    state.answers.insert(key, charge.clone());
     Json(charge)
 }
 
@@ -179,40 +179,42 @@ fn key(headers: &HeaderMap) -> Option<String> {
     headers.get("idempotency-key").map(|key| key.to_str().unwrap().to_owned())
 }
 
-async fn misbehave(State(server): State<ProviderServer>, request: Request, next: Next) -> Response {
+async fn inject_fault(State(server): State<ProviderServer>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let (key, request) = (key(&parts.headers), format!("{} {}", parts.method, parts.uri));
     let fault = {
-        let seen = Seen { request, idempotency_key: key, body: serde_json::from_slice(&body).unwrap_or_default() };
-        let mut books = server.books();
-        let about =
-            |(reference, _): &(&String, _)| seen.request.contains(*reference) || seen.body["reference"] == **reference;
-        let fault = books.faults.iter_mut().find(about).and_then(|(_, faults)| faults.pop_front());
-        books.seen.push(seen);
+        let received =
+            RecordedRequest { request, idempotency_key: key, body: serde_json::from_slice(&body).unwrap_or_default() };
+        let mut state = server.state();
+        let concerns = |(reference, _): &(&String, _)| {
+            received.request.contains(*reference) || received.body["reference"] == **reference
+        };
+        let fault = state.faults.iter_mut().find(concerns).and_then(|(_, faults)| faults.pop_front());
+        state.requests.push(received);
         fault
     };
     let request = Request::from_parts(parts, Body::from(body));
     match fault {
         None => next.run(request).await,
-        Some((When::Before, fault)) => fault.strikes(json!({}).to_string().into_response()).await,
-        Some((When::After, fault)) => fault.strikes(next.run(request).await).await,
+        Some((When::Before, fault)) => fault.replace(json!({}).to_string().into_response()).await,
+        Some((When::After, fault)) => fault.replace(next.run(request).await).await,
     }
 }
 
 impl Fault {
-    async fn strikes(self, response: Response) -> Response {
+    async fn replace(self, response: Response) -> Response {
         match self {
-            Self::Hangs => std::future::pending().await,
-            // Ends the connection's task, and the connection with it; unlike a panic, in silence.
-            Self::Closes => resume_unwind(Box::new("closed")),
-            Self::BreaksOff => {
+            Self::Hang => std::future::pending().await,
+            // Ends the connection's task, and so closes the connection. Unlike `panic!`, this prints nothing.
+            Self::CloseConnection => resume_unwind(Box::new("closed")),
+            Self::TruncateBody => {
                 let half = Ok("{\"reference\":");
-                Body::from_stream(stream::iter([half, Err(std::io::Error::other("broken off"))])).into_response()
+                Body::from_stream(stream::iter([half, Err(std::io::Error::other("truncated"))])).into_response()
             }
-            Self::Is(status) => StatusCode::from_u16(status).unwrap().into_response(),
-            Self::IsGarbage => "<html>Welcome!</html>".into_response(),
-            Self::Says(field, value) => {
+            Self::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+            Self::UnparsableBody => "<html>Welcome!</html>".into_response(),
+            Self::ChangeField(field, value) => {
                 let status = response.status();
                 let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
                 let mut body: Value = serde_json::from_slice(&body).unwrap();

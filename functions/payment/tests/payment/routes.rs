@@ -1,17 +1,17 @@
-//! The payment function's routes, without a server.
+//! The payment function's routes, called without a server.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use payment::{Provider, Simulated, http};
 use tower::ServiceExt as _;
 
-use crate::store;
+use crate::fixture::empty_store;
 
 const ORDER: &str = "019ab000-0000-7000-8000-000000000000";
 const PAYMENT: &str = "/payment/TXN-019ab000-0000-7000-8000-000000000000";
 
 async fn app() -> axum::Router {
-    let store = store().await;
+    let store = empty_store().await;
     http::app(store.clone(), Provider::Simulated(Simulated::new(store)))
 }
 
@@ -28,7 +28,7 @@ fn body(amount: &str, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_charge_is_made_read_and_paid_back() {
+async fn charge_can_be_made_read_and_refunded() {
     let app = app().await;
     let refund = format!("{PAYMENT}/refund");
     for (method, path, body, status) in [
@@ -46,7 +46,7 @@ async fn a_charge_is_made_read_and_paid_back() {
 }
 
 #[tokio::test]
-async fn every_refusal_is_a_problem() {
+async fn every_error_is_a_problem() {
     let app = app().await;
     let refund = format!("{PAYMENT}/refund");
     for (method, path, body, status, kind) in [
@@ -69,7 +69,7 @@ async fn every_refusal_is_a_problem() {
 }
 
 #[tokio::test]
-async fn another_amount_is_a_conflict_and_changes_nothing() {
+async fn different_amount_is_a_conflict_and_changes_nothing() {
     let app = app().await;
     call(&app, "POST", "/payment/process", &body("199.99", "tok_approve")).await;
     let refund = format!("{PAYMENT}/refund");

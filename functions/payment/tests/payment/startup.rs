@@ -1,9 +1,9 @@
-//! The function's start: what is missing or wrong in its environment.
+//! The function's start with missing or invalid environment variables.
 
 use std::process::Command;
 
-/// What the function says when it starts with these variables.
-fn start(environment: &[(&str, &str)]) -> String {
+/// Starts the function, which must fail, and returns its standard error.
+fn start_error(environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_payment"));
     command.env_clear().env("AWS_REGION", "eu-central-1").env("PAYMENTS_TABLE", "payments");
     let output = command.envs(environment.iter().copied()).output().unwrap();
@@ -12,7 +12,7 @@ fn start(environment: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_provider_that_is_missing_or_wrong_ends_the_start_with_a_line_that_names_its_variable() {
+fn missing_or_invalid_setting_fails_the_start_and_is_named() {
     let http = ("PAYMENT_PROVIDER", "http");
     let url = ("PAYMENT_PROVIDER_URL", "https://provider.example");
     for (environment, line) in [
@@ -25,6 +25,6 @@ fn a_provider_that_is_missing_or_wrong_ends_the_start_with_a_line_that_names_its
             "error: PAYMENT_PROVIDER_API_KEY is wrong: failed to parse header value\n",
         ),
     ] {
-        assert_eq!(start(environment), line, "{environment:?}");
+        assert_eq!(start_error(environment), line, "{environment:?}");
     }
 }
