@@ -1,11 +1,12 @@
-//! Pauses between the tries of a request.
+//! Pauses between the attempts of one request.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Delays from 5 ms, growing, by chance, so that those who met don't meet again. It ends after 12 tries, 2 s if all are answered
-/// and 26 s if none is: then the caller has no answer, and asks again.
+/// Exponential delays from 5 ms to 200 ms with jitter, so that requests that collided do not collide again. It ends after 12
+/// attempts: after about 2 s if DynamoDB answers all of them and 26 s if it answers none. The caller then gets an error and
+/// may retry.
 pub(crate) struct Backoff(ExponentialBackoff);
 
 impl Backoff {
@@ -18,7 +19,7 @@ impl Backoff {
         Self(delays.build())
     }
 
-    /// Waits before the next try, or gives up with the last one's error.
+    /// Waits before the next attempt. After the last one it returns `error`, the reason why that attempt failed.
     pub(crate) async fn pause(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
         let delay = self.0.next().ok_or(error)?;
         tokio::time::sleep(delay).await;

@@ -1,118 +1,103 @@
-//! The catalogue's products.
+//! The catalogue: reading a product, and creating or changing one.
 
 use std::collections::HashMap;
 
 use anyhow::{Context as _, anyhow};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use wire::ProductId;
 use wire::inventory::{Product, PutProduct};
-use wire::{ProductId, UnitPrice};
 
+use crate::allocation::split;
 use crate::backoff::Backoff;
-use crate::moves::{built, n, s, shard_key};
-use crate::reservation::Shard;
-use crate::stock::spread;
-use crate::view::{Entry, Stocked};
-use crate::{Refusal, Store};
+use crate::expire::settle_expired;
+use crate::stock::StockedProduct;
+use crate::store::{number, shard_key, text, update_write};
+use crate::{StockError, Store};
 
-impl Store {
-    /// A product of the catalogue. What is forgotten of its stock is released on the way, as well as it can be.
-    pub async fn product(&self, id: &ProductId) -> anyhow::Result<Option<Product>> {
-        let Some(mut product) = self.stocked(id).await? else { return Ok(None) };
-        match self.heal(&product.shards).await {
-            Ok(true) => product = self.stocked(id).await?.with_context(|| format!("{id} vanished"))?,
-            Ok(false) => {}
-            Err(error) => tracing::error!(error = format!("{error:#}"), "can't release what is forgotten of {id}"),
-        }
-        product.into_wire(id).map(Some)
-    }
-
-    /// Enters a product, or changes it; what is reserved and sold stays. The pieces are divided evenly over the shards.
-    pub async fn put_product(&self, id: &ProductId, put: &PutProduct) -> anyhow::Result<Result<Product, Refusal>> {
-        let mut backoff = Backoff::new();
-        loop {
-            let known = self.stocked(id).await?.map(|product| product.entry.shards);
-            let shards = put.shards.or(known).unwrap_or(1);
-            if let Some(known) = known.filter(|known| shards < *known) {
-                return Ok(Err(Refusal::FewerShards { product_id: id.clone(), shards: known }));
-            }
-            let stock = (0..shards).zip(spread(put.available, shards));
-            let writes = stock.map(|(shard, pieces)| match shard {
-                0 => self.put_entry(id, put, pieces, shards, known),
-                _ => self.put_shard(id, shard, pieces),
-            });
-            let writes = writes.collect::<anyhow::Result<Vec<_>>>()?;
-            if self.table.write(&writes).await? {
-                let product = self.stocked(id).await?.with_context(|| format!("{id} vanished"))?;
-                return product.into_wire(id).map(Ok);
-            }
-            backoff.pause(anyhow!("others change {id} too")).await?;
+/// Reads a product. It also settles the product's expired reservations; if that fails, the product is returned as it is.
+pub async fn product(store: &Store, id: &ProductId) -> anyhow::Result<Option<Product>> {
+    let Some(mut product) = store.product(id).await? else { return Ok(None) };
+    match settle_expired(store, &product.shards).await {
+        Ok(true) => product = existing_product(store, id).await?,
+        Ok(false) => {}
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "cannot settle the expired reservations of product {id}");
         }
     }
+    product.into_wire().map(Some)
+}
 
-    async fn stocked(&self, id: &ProductId) -> anyhow::Result<Option<Stocked>> {
-        Ok(self.view(None, [id]).await?.products.remove(id))
-    }
-
-    /// The product's own item, if it still has the number of shards that it was `known` to have.
-    fn put_entry(
-        &self,
-        id: &ProductId,
-        put: &PutProduct,
-        pieces: u32,
-        shards: u16,
-        known: Option<u16>,
-    ) -> anyhow::Result<TransactWriteItem> {
-        let entry = "#name = :name, unit_price_millis = :price, currency = :currency, shards = :shards";
-        let update = self
-            .put_stock(id, 0, pieces, entry)
-            .expression_attribute_names("#name", "name")
-            .expression_attribute_values(":name", s(put.name.as_str()))
-            .expression_attribute_values(":price", n(put.unit_price.millis()))
-            .expression_attribute_values(":currency", s(&put.currency))
-            .expression_attribute_values(":shards", n(shards));
-        built(match known {
-            None => update.condition_expression("attribute_not_exists(pk)"),
-            Some(known) => update
-                .condition_expression("attribute_not_exists(shards) OR shards = :known")
-                .expression_attribute_values(":known", n(known)),
-        })
-    }
-
-    fn put_shard(&self, id: &ProductId, shard: u16, pieces: u32) -> anyhow::Result<TransactWriteItem> {
-        let update = self.put_stock(id, shard, pieces, "#shard = :shard").expression_attribute_names("#shard", "shard");
-        built(update.expression_attribute_values(":shard", n(shard)))
-    }
-
-    fn put_stock(&self, id: &ProductId, shard: u16, pieces: u32, and: &str) -> UpdateBuilder {
-        let stock = "product_id = :id, stock = :stock, reserved = if_not_exists(reserved, :zero), \
-                     sold = if_not_exists(sold, :zero), holds = if_not_exists(holds, :none)";
-        self.table
-            .update(shard_key(id, shard))
-            .update_expression(format!("SET {stock}, {and}"))
-            .expression_attribute_values(":id", s(id))
-            .expression_attribute_values(":stock", n(pieces))
-            .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":none", AttributeValue::M(HashMap::new()))
+/// Creates a product or changes it. The available units are divided evenly over the shards; the reserved and sold units stay.
+pub async fn put_product(
+    store: &Store,
+    id: &ProductId,
+    put: &PutProduct,
+) -> anyhow::Result<Result<Product, StockError>> {
+    let mut backoff = Backoff::new();
+    loop {
+        let current = store.product(id).await?.map(|product| product.shard_count());
+        let shards = put.shards.or(current).unwrap_or(1);
+        if let Some(current) = current.filter(|current| shards < *current) {
+            return Ok(Err(StockError::FewerShards { product_id: id.clone(), shards: current }));
+        }
+        let writes = (0..shards).zip(split(put.available, shards)).map(|(shard, units)| match shard {
+            0 => write_first_shard(store, id, put, units, shards, current),
+            _ => write_further_shard(store, id, shard, units),
+        });
+        let writes = writes.collect::<anyhow::Result<Vec<_>>>()?;
+        if store.write(&writes).await? {
+            return existing_product(store, id).await?.into_wire().map(Ok);
+        }
+        backoff.pause(anyhow!("other requests keep changing product {id}")).await?;
     }
 }
 
-impl Stocked {
-    fn into_wire(self, id: &ProductId) -> anyhow::Result<Product> {
-        let Entry { name, unit_price_millis, currency, shards } = self.entry;
-        let sum = |pieces: fn(&Shard) -> u32| {
-            let sum = self.shards.iter().map(pieces).try_fold(0_u32, u32::checked_add);
-            sum.with_context(|| format!("there are more pieces of {id} than can be counted"))
-        };
-        Ok(Product {
-            product_id: id.clone(),
-            name,
-            unit_price: UnitPrice::from_millis(unit_price_millis)?,
-            currency,
-            available: sum(|shard| shard.stock)?,
-            reserved: sum(|shard| shard.reserved)?,
-            sold: sum(|shard| shard.sold)?,
-            shards,
-        })
-    }
+async fn existing_product(store: &Store, id: &ProductId) -> anyhow::Result<StockedProduct> {
+    store.product(id).await?.with_context(|| format!("product {id} has disappeared"))
+}
+
+/// Writes the item that has the catalogue entry and the first shard, if the number of shards is still `current` (`None`: the
+/// product is new).
+fn write_first_shard(
+    store: &Store,
+    id: &ProductId,
+    put: &PutProduct,
+    units: u32,
+    shards: u16,
+    current: Option<u16>,
+) -> anyhow::Result<TransactWriteItem> {
+    let entry = "#name = :name, unit_price_millis = :price, currency = :currency, shards = :shards";
+    let update = set_stock(store, id, 0, units, entry)
+        .expression_attribute_names("#name", "name")
+        .expression_attribute_values(":name", text(put.name.as_str()))
+        .expression_attribute_values(":price", number(put.unit_price.millis()))
+        .expression_attribute_values(":currency", text(&put.currency))
+        .expression_attribute_values(":shards", number(shards));
+    update_write(match current {
+        None => update.condition_expression("attribute_not_exists(pk)"),
+        Some(current) => update
+            .condition_expression("attribute_not_exists(shards) OR shards = :known")
+            .expression_attribute_values(":known", number(current)),
+    })
+}
+
+fn write_further_shard(store: &Store, id: &ProductId, shard: u16, units: u32) -> anyhow::Result<TransactWriteItem> {
+    let update = set_stock(store, id, shard, units, "#shard = :shard")
+        .expression_attribute_names("#shard", "shard")
+        .expression_attribute_values(":shard", number(shard));
+    update_write(update)
+}
+
+/// Sets a shard's `stock`, and with it the attributes that `and_set` assigns.
+fn set_stock(store: &Store, id: &ProductId, shard: u16, units: u32, and_set: &str) -> UpdateBuilder {
+    let stock = "product_id = :id, stock = :stock, reserved = if_not_exists(reserved, :zero), \
+                 sold = if_not_exists(sold, :zero), holds = if_not_exists(holds, :none)";
+    store
+        .update(shard_key(id, shard))
+        .update_expression(format!("SET {stock}, {and_set}"))
+        .expression_attribute_values(":id", text(id))
+        .expression_attribute_values(":stock", number(units))
+        .expression_attribute_values(":zero", number(0))
+        .expression_attribute_values(":none", AttributeValue::M(HashMap::new()))
 }

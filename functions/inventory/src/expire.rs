@@ -1,38 +1,41 @@
-//! What was held and forgotten: its order never came to an end, or ended before the hold was placed.
+//! Expired reservations: their order never reached a terminal state, or reached one before the hold was placed.
 //!
-//! Nobody searches for it. Whoever reads a product and meets such a hold settles it: a request for the product, and before all an
-//! order that would go without the pieces.
+//! No job searches for them. A request that reads a product settles the expired reservations that it finds there: `GET` of
+//! the product, and above all an order that would otherwise be rejected as out of stock.
 
 use std::time::Duration;
 
-use crate::Store;
-use crate::reservation::{Decision, Held, Settlement, Shard};
+use crate::reservation::{Decision, Hold, Settlement};
+use crate::stock::Shard;
+use crate::{Store, settle};
 
-/// How long a reservation is sure to be held. Recovery takes up an order after a minute, so that only what is beyond its reach gets
-/// that old. An order that is confirmed later is refused, and has to be refunded.
-pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// How long a reservation is guaranteed to be held: 15 minutes. Recovery resumes an unfinished order after one minute, so a
+/// reservation gets this old only if recovery could not finish its order. If the order is confirmed later, the confirmation is
+/// rejected and the order must be refunded.
+pub const RESERVATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// The most holds that one request settles.
-const AT_ONCE: usize = 25;
+/// The number of holds that one request settles at most, to bound its time.
+const MAX_HOLDS_PER_REQUEST: usize = 25;
 
-impl Store {
-    /// Settles holds of these shards that are past their lifetime, and says whether there were any.
-    pub(crate) async fn heal(&self, shards: &[Shard]) -> anyhow::Result<bool> {
-        let expiry = (self.clock)() - LIFETIME;
-        let forgotten = shards.iter().flat_map(Shard::held).filter(|held| held.reservation_id.made_at() < expiry);
-        let forgotten: Vec<Held> = forgotten.take(AT_ONCE).collect();
-        for held in &forgotten {
-            let Held { order_id, reservation_id, .. } = *held;
-            let settlement = match self.settlement(order_id).await? {
-                Some(settlement) => settlement,
-                None => {
-                    let (state, reservation_id) = (Decision::Released, Some(reservation_id));
-                    self.decide(Settlement { order_id, state, reservation_id, parts: Vec::new() }).await?
-                }
-            };
-            self.finish(&settlement, std::slice::from_ref(held)).await?;
-            tracing::warn!(order_id = order_id.to_string(), "settled a forgotten reservation of {order_id}");
-        }
-        Ok(!forgotten.is_empty())
+/// Settles the expired reservations that have holds in these shards. Returns whether there were any.
+pub(crate) async fn settle_expired(store: &Store, shards: &[Shard]) -> anyhow::Result<bool> {
+    let expiry = store.now() - RESERVATION_LIFETIME;
+    let holds = shards.iter().flat_map(|shard| &shard.holds);
+    let expired = holds.filter(|hold| hold.reservation_id.created_at() < expiry).take(MAX_HOLDS_PER_REQUEST);
+    let mut any = false;
+    for hold in expired {
+        any = true;
+        let Hold { order_id, reservation_id, .. } = *hold;
+        let settlement = match store.settlement(order_id).await? {
+            Some(settlement) => settlement,
+            None => {
+                let (decision, reservation_id) = (Decision::Released, Some(reservation_id));
+                let settlement = Settlement { order_id, decision, reservation_id, sold: Vec::new() };
+                settle::record_settlement(store, settlement).await?
+            }
+        };
+        settle::move_holds(store, &settlement, std::slice::from_ref(hold)).await?;
+        tracing::warn!(order_id = order_id.to_string(), "settled the expired reservation of order {order_id}");
     }
+    Ok(any)
 }

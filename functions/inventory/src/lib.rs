@@ -1,29 +1,36 @@
-//! Inventory: the catalogue and its stock. Stock is never below zero, and every write is idempotent by the order's id.
+//! Inventory: the catalogue and its stock. Stock never falls below zero, and every write is idempotent by the order's id.
 //!
-//! The protocol, in three kinds of writes, each of them conditional and of one item wherever it can be:
+//! The protocol has three kinds of writes. All are conditional, and each writes a single item wherever that is possible:
 //!
-//! 1. A *hold* moves pieces from `stock` to `reserved` and names the order and a new reservation id in the product's own `holds`:
-//!    one write a line, several lines in one transaction. A reservation id is placed at most once.
-//! 2. The *settlement* of an order decides, once, whether its hold is sold or released. Who holds something looks for it
-//!    afterwards: a hold that came too late is taken back.
-//! 3. The *moves* out of `reserved` follow the settlement, each of them under the condition that the hold is still there. So
-//!    anybody can repeat them: the next request of the order, or whoever meets the hold after it is past its [`LIFETIME`].
+//! 1. A *hold* moves units from `stock` to `reserved` and records the order and a new reservation id in the product's own
+//!    `holds` ([`reserve()`]). One line is one write; several lines are one transaction. Each attempt has a new reservation id
+//!    and is sent once, so the holds of a reservation id are placed at most once.
+//! 2. The *settlement* of an order decides, once, whether its reservation is sold or released ([`confirm`], [`release`]).
+//!    A request that has placed a hold then reads the settlement, and takes the hold back if the order was settled first.
+//! 3. The *moves* out of `reserved` follow the settlement, each under the condition that the hold is still there. So any
+//!    request can repeat them: the order's next request, or the next reader of the product once the reservation is older
+//!    than [`RESERVATION_LIFETIME`].
 //!
-//! An order of one line so costs 3 write units (while its product's item is not above 1 KB), and orders of one line never
-//! meet in a transaction's conflict, however many buy one product.
+//! An order of one line therefore costs 3 write units (while its product's item is no larger than 1 KB). Orders of one line
+//! never fail with a transaction conflict, however many of them buy the same product.
 
+mod allocation;
 mod backoff;
 mod catalogue;
+mod deduct;
+mod error;
 mod expire;
 pub mod http;
-mod moves;
 mod reservation;
 mod reserve;
 mod settle;
 mod stock;
 mod store;
-mod table;
-mod view;
 
-pub use expire::LIFETIME;
-pub use store::{Refusal, Store};
+pub use catalogue::{product, put_product};
+pub use deduct::deduct;
+pub use error::StockError;
+pub use expire::RESERVATION_LIFETIME;
+pub use reserve::reserve;
+pub use settle::{confirm, release};
+pub use store::Store;

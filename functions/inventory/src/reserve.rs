@@ -1,126 +1,143 @@
-//! Holding an order's pieces.
+//! Reserving: an order's units are held, all of them or none.
+
+use std::collections::HashMap;
 
 use anyhow::anyhow;
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use wire::inventory::{Reservation, ReservationState};
-use wire::{Line, OrderId};
+use wire::{Line, OrderId, ProductId};
 
+use crate::allocation::Allocation;
 use crate::backoff::Backoff;
-use crate::moves::shard_key;
-use crate::reservation::{Decision, Held, Part, ReservationId, Settlement, Shard};
-use crate::table::Sent;
-use crate::view::{View, whole};
-use crate::{Refusal, Store};
+use crate::expire::settle_expired;
+use crate::reservation::{Decision, Hold, ReservationId, Settlement, complete_reservation};
+use crate::stock::Shard;
+use crate::store::{HoldItem, OrderView, WriteOutcome, shard_key, update_write};
+use crate::{StockError, Store, settle};
 
-/// DynamoDB's 100 items of a transaction, less one: a return writes the settlement too.
-const MAX_PARTS: usize = 99;
+/// The number of holds that one order can have. A DynamoDB transaction takes 100 items, and the one that returns a sale also
+/// writes the settlement.
+const MAX_HOLDS: usize = 99;
 
-impl Store {
-    /// Holds the pieces for an order: all of them or none. Asked again, it gives the order's reservation as it is.
-    ///
-    /// An error says nothing about whether they are held; asking again does.
-    pub async fn reserve(&self, order: OrderId, lines: &[Line]) -> anyhow::Result<Result<Reservation, Refusal>> {
-        let reserved = Reservation { order_id: order, state: ReservationState::Reserved, items: lines.to_vec() };
-        let mut backoff = Backoff::new();
-        loop {
-            let view = self.view(Some(order), lines.iter().map(|line| &line.product_id)).await?;
-            let held = view.held(order);
-            if let Some(settlement) = view.settlement {
-                self.finish(&settlement, &held).await?;
-                return Ok(as_settled(&settlement));
-            }
-            if whole(&held, lines).is_some() {
-                return Ok(Ok(reserved));
-            }
-            if !held.is_empty() {
-                // Another request's transaction, seen in part. Or the order was reserved with other lines, and that stays so.
-                backoff.pause(anyhow!("{order} holds something else")).await?;
+/// Holds an order's units, all of them or none. A repeated request returns the order's reservation as it is.
+///
+/// After an error the units may or may not be held; repeating the request tells.
+pub async fn reserve(store: &Store, order: OrderId, lines: &[Line]) -> anyhow::Result<Result<Reservation, StockError>> {
+    let reserved = Reservation { order_id: order, state: ReservationState::Reserved, items: lines.to_vec() };
+    let mut backoff = Backoff::new();
+    loop {
+        let view = store.order_view(order, lines).await?;
+        let holds = view.holds_of(order);
+        if let Some(settlement) = view.settlement {
+            settle::move_holds(store, &settlement, &holds).await?;
+            return Ok(settled(&settlement));
+        }
+        if complete_reservation(&holds, lines).is_some() {
+            return Ok(Ok(reserved));
+        }
+        if !holds.is_empty() {
+            // Either the view contains only a part of another request's transaction, and the next one contains all of it; or
+            // the order was reserved with other lines, which do not change.
+            backoff.pause(anyhow!("order {order} holds other lines")).await?;
+            continue;
+        }
+        let allocations = match allocate(store, order, lines, &view).await? {
+            Allocated::All(allocations) => allocations,
+            Allocated::Rejected(error) => return Ok(Err(error)),
+            Allocated::StaleView => {
+                backoff.pause(anyhow!("the stock changes too fast")).await?;
                 continue;
             }
-            let parts = match self.plan(order, lines, &view).await? {
-                Planned::Parts(parts) => parts,
-                Planned::Refused(refusal) => return Ok(Err(refusal)),
-                Planned::Outdated => {
-                    backoff.pause(anyhow!("stock moves too fast")).await?;
-                    continue;
-                }
-            };
-            // A new id for each try: one that got no answer may still be placed, whenever it arrives, but never a second time.
-            let reservation_id = ReservationId::new((self.clock)());
-            let held: Vec<Held> =
-                parts.into_iter().map(|part| Held { order_id: order, reservation_id, part }).collect();
-            match self.table.send(&self.holds(&held)?).await? {
-                Sent::Done => {
-                    let settlement = self.settlement(order).await?;
-                    let Some(settlement) = settlement else { return Ok(Ok(reserved)) };
-                    self.finish(&settlement, &held).await?;
-                    return Ok(as_settled(&settlement));
-                }
-                Sent::Refused => backoff.pause(anyhow!("others were faster each time")).await?,
-                Sent::Unknown(error) => backoff.pause(error).await?,
-            }
-        }
-    }
-
-    /// Finds the pieces. Where there are too few, what others forgot is released first.
-    async fn plan(&self, order: OrderId, lines: &[Line], view: &View) -> anyhow::Result<Planned> {
-        let unknown = lines.iter().find(|line| !view.products.contains_key(&line.product_id));
-        if let Some(line) = unknown {
-            return Ok(Planned::Refused(Refusal::UnknownProduct(line.product_id.clone())));
-        }
-        let mut all = Vec::new();
-        for line in lines {
-            let product = &view.products[&line.product_id];
-            for shard in product.shards.iter().filter(|shard| shard.holds.is_none()) {
-                self.table.write(&[self.table.allow_holds(&line.product_id, shard.shard)?]).await?;
-            }
-            match product.plan(order, line) {
-                Some(parts) => all.extend(parts),
-                None if self.heal(&product.shards).await? => return Ok(Planned::Outdated),
-                None => return self.shortage(order, line, &product.shards).await,
-            }
-        }
-        if all.len() > MAX_PARTS {
-            Ok(Planned::Refused(Refusal::Scattered(all.len())))
-        } else {
-            Ok(Planned::Parts(all))
-        }
-    }
-
-    /// Makes sure that pieces are missing. Shards that were read one by one may have looked empty only because pieces came back to
-    /// one after it was read, and left the other before.
-    async fn shortage(&self, order: OrderId, line: &Line, shards: &[Shard]) -> anyhow::Result<Planned> {
-        let shards = match shards {
-            [only] => vec![only.clone()],
-            several => {
-                let keys = several.iter().map(|shard| shard_key(&line.product_id, shard.shard)).collect();
-                let items = self.table.snapshot(keys).await?.into_iter();
-                items.map(serde_dynamo::from_item).collect::<Result<Vec<Shard>, _>>()?
-            }
         };
-        let available = shards.iter().fold(0_u32, |sum, shard| sum.saturating_add(shard.stock));
-        if available >= line.quantity || shards.iter().any(|shard| shard.held_for(order).is_some()) {
-            return Ok(Planned::Outdated);
+        // Each attempt has a new id: an attempt without an answer may still take effect at any later time, but only once.
+        let reservation_id = ReservationId::new(store.now());
+        let hold = |allocation| Hold { order_id: order, reservation_id, allocation };
+        let holds: Vec<Hold> = allocations.into_iter().map(hold).collect();
+        let writes = holds.iter().map(|hold| place_hold(store, hold)).collect::<anyhow::Result<Vec<_>>>()?;
+        match store.write_once(&writes).await? {
+            WriteOutcome::Written => {
+                let Some(settlement) = store.settlement(order).await? else { return Ok(Ok(reserved)) };
+                settle::move_holds(store, &settlement, &holds).await?;
+                return Ok(settled(&settlement));
+            }
+            WriteOutcome::ConditionFailed => backoff.pause(anyhow!("other orders took the units each time")).await?,
+            WriteOutcome::Unknown(error) => backoff.pause(error).await?,
         }
-        let Line { product_id, quantity: requested } = line.clone();
-        Ok(Planned::Refused(Refusal::OutOfStock { product_id, requested, available }))
-    }
-
-    fn holds(&self, held: &[Held]) -> anyhow::Result<Vec<TransactWriteItem>> {
-        held.iter().map(|held| self.table.hold(held)).collect()
     }
 }
 
-enum Planned {
-    Parts(Vec<Part>),
-    Refused(Refusal),
-    /// The view is no longer true.
-    Outdated,
+enum Allocated {
+    All(Vec<Allocation>),
+    Rejected(StockError),
+    /// The view no longer describes the stock: read it again.
+    StaleView,
 }
 
-fn as_settled(settlement: &Settlement) -> Result<Reservation, Refusal> {
-    match settlement.state {
+/// Chooses the shards from which the order takes its units. If there are too few units, expired reservations are settled first.
+async fn allocate(store: &Store, order: OrderId, lines: &[Line], view: &OrderView) -> anyhow::Result<Allocated> {
+    let unknown = lines.iter().find(|line| !view.products.contains_key(&line.product_id));
+    if let Some(line) = unknown {
+        return Ok(Allocated::Rejected(StockError::UnknownProduct(line.product_id.clone())));
+    }
+    let mut all = Vec::new();
+    for line in lines {
+        let product = &view.products[&line.product_id];
+        for shard in product.shards.iter().filter(|shard| !shard.has_holds_map) {
+            store.write(&[add_holds_map(store, &line.product_id, shard.number)?]).await?;
+        }
+        match product.allocate(order, line) {
+            Some(allocations) => all.extend(allocations),
+            None if settle_expired(store, &product.shards).await? => return Ok(Allocated::StaleView),
+            None => return verify_shortage(store, order, line, &product.shards).await,
+        }
+    }
+    if all.len() > MAX_HOLDS {
+        Ok(Allocated::Rejected(StockError::TooManyShards(all.len())))
+    } else {
+        Ok(Allocated::All(all))
+    }
+}
+
+/// Makes sure that there really are too few units. Shards that were read at different moments can look empty although their
+/// units were available all the time: units were released to one shard after it was read, while other units left the next
+/// shard before it was read.
+async fn verify_shortage(store: &Store, order: OrderId, line: &Line, shards: &[Shard]) -> anyhow::Result<Allocated> {
+    let shards = match shards {
+        [only] => vec![only.clone()],
+        several => store.shards_at_one_moment(&line.product_id, several).await?,
+    };
+    let available = shards.iter().fold(0_u32, |sum, shard| sum.saturating_add(shard.stock));
+    if available >= line.quantity || shards.iter().any(|shard| shard.hold_of(order).is_some()) {
+        return Ok(Allocated::StaleView);
+    }
+    let Line { product_id, quantity: requested } = line.clone();
+    Ok(Allocated::Rejected(StockError::OutOfStock { product_id, requested, available }))
+}
+
+/// The answer to a reservation of an order that is already settled.
+fn settled(settlement: &Settlement) -> Result<Reservation, StockError> {
+    match settlement.decision {
         Decision::Confirmed => Ok(settlement.reservation()),
-        Decision::Released => Err(Refusal::Settled),
+        Decision::Released => Err(StockError::Released),
     }
+}
+
+/// Moves units from `stock` to `reserved`, if they are available and the order has no hold in the shard yet.
+fn place_hold(store: &Store, hold: &Hold) -> anyhow::Result<TransactWriteItem> {
+    let update = store
+        .transfer(&hold.allocation, "stock", "reserved", ", holds.#order = :hold")
+        .condition_expression("#from >= :units AND attribute_not_exists(holds.#order)")
+        .expression_attribute_names("#order", hold.order_id.to_string())
+        .expression_attribute_values(":hold", serde_dynamo::to_attribute_value(HoldItem::from(hold))?);
+    update_write(update)
+}
+
+/// Adds the map `holds` to a shard that another program wrote without it.
+fn add_holds_map(store: &Store, product: &ProductId, shard: u16) -> anyhow::Result<TransactWriteItem> {
+    let update = store
+        .update(shard_key(product, shard))
+        .update_expression("SET holds = :none")
+        .condition_expression("attribute_exists(pk) AND attribute_not_exists(holds)")
+        .expression_attribute_values(":none", AttributeValue::M(HashMap::new()));
+    update_write(update)
 }

@@ -1,97 +1,130 @@
-//! How an order's reservation ends.
+//! Settling: an order's reservation is sold or released, and a sale can be returned.
 
 use anyhow::{Context as _, anyhow};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures::stream::{self, TryStreamExt as _};
 use wire::inventory::Reservation;
 use wire::{Line, OrderId};
 
+use crate::allocation::Allocation;
 use crate::backoff::Backoff;
-use crate::reservation::{Decision, Due, Held, Settlement};
-use crate::view::whole;
-use crate::{Refusal, Store};
+use crate::reservation::{Decision, Hold, NextStep, Settlement, complete_reservation};
+use crate::store::{SettlementItem, settlement_key, update_write};
+use crate::{StockError, Store};
 
-impl Store {
-    /// Sells the pieces that an order holds. `items` are those that it reserved.
-    pub async fn confirm(&self, order: OrderId, items: &[Line]) -> anyhow::Result<Result<Reservation, Refusal>> {
-        self.settle(order, Decision::Confirmed, items).await
-    }
+/// Sells the units that an order holds. `items` are the lines that it reserved.
+pub async fn confirm(store: &Store, order: OrderId, items: &[Line]) -> anyhow::Result<Result<Reservation, StockError>> {
+    settle(store, order, Decision::Confirmed, items).await
+}
 
-    /// Gives back the pieces that an order holds, or those that it bought. `items` are those that it reserved, or would have: an
-    /// order that reserved nothing is refused from now on.
-    pub async fn release(&self, order: OrderId, items: &[Line]) -> anyhow::Result<Result<Reservation, Refusal>> {
-        self.settle(order, Decision::Released, items).await
-    }
+/// Returns the units that an order holds, or has bought, to the stock. `items` are the lines that it reserved, or would have
+/// reserved: an order that has no reservation can get none from now on.
+pub async fn release(store: &Store, order: OrderId, items: &[Line]) -> anyhow::Result<Result<Reservation, StockError>> {
+    settle(store, order, Decision::Released, items).await
+}
 
-    /// Reserves and confirms in one step.
-    pub async fn deduct(&self, order: OrderId, lines: &[Line]) -> anyhow::Result<Result<Reservation, Refusal>> {
-        match self.reserve(order, lines).await? {
-            Ok(_) => self.confirm(order, lines).await,
-            Err(refusal) => Ok(Err(refusal)),
-        }
-    }
-
-    async fn settle(
-        &self,
-        order: OrderId,
-        wanted: Decision,
-        items: &[Line],
-    ) -> anyhow::Result<Result<Reservation, Refusal>> {
-        let mut backoff = Backoff::new();
-        loop {
-            let view = self.view(Some(order), items.iter().map(|line| &line.product_id)).await?;
-            let held = view.held(order);
-            let settlement = match (view.settlement, whole(&held, items)) {
-                (Some(settlement), _) => settlement,
-                (None, Some((id, parts))) => {
-                    let parts = if wanted == Decision::Confirmed { parts } else { Vec::new() };
-                    self.decide(Settlement { order_id: order, state: wanted, reservation_id: Some(id), parts }).await?
+async fn settle(
+    store: &Store,
+    order: OrderId,
+    wanted: Decision,
+    items: &[Line],
+) -> anyhow::Result<Result<Reservation, StockError>> {
+    let mut backoff = Backoff::new();
+    loop {
+        let view = store.order_view(order, items).await?;
+        let holds = view.holds_of(order);
+        let settlement = match (view.settlement, complete_reservation(&holds, items)) {
+            (Some(settlement), _) => settlement,
+            (None, Some((id, allocations))) => {
+                let sold = if wanted == Decision::Confirmed { allocations } else { Vec::new() };
+                let settlement = Settlement { order_id: order, decision: wanted, reservation_id: Some(id), sold };
+                record_settlement(store, settlement).await?
+            }
+            // A reservation may have been settled, and its holds moved, while the view was read.
+            (None, None) if wanted == Decision::Confirmed => match store.settlement(order).await? {
+                Some(settlement) => settlement,
+                None => return Ok(Err(StockError::NoReservation)),
+            },
+            (None, None) => {
+                let reservation_id = holds.first().map(|hold| hold.reservation_id);
+                let settlement = Settlement { order_id: order, decision: wanted, reservation_id, sold: Vec::new() };
+                record_settlement(store, settlement).await?;
+                // Read again: a hold that was placed while the view was read did not find this settlement.
+                continue;
+            }
+        };
+        move_holds(store, &settlement, &holds).await?;
+        match wanted.next_step(settlement.decision) {
+            NextStep::Nothing => return Ok(Ok(settlement.reservation())),
+            NextStep::Reject => return Ok(Err(StockError::Released)),
+            NextStep::ReturnSale => {
+                let returned = settlement.sold.iter().map(|allocation| return_units(store, order, allocation));
+                let writes = std::iter::once(reverse_settlement(store, order)).chain(returned);
+                if store.write(&writes.collect::<anyhow::Result<Vec<_>>>()?).await? {
+                    let settlement = Settlement { decision: Decision::Released, ..settlement };
+                    return Ok(Ok(settlement.reservation()));
                 }
-                // What was held may have been settled since the view began.
-                (None, None) if wanted == Decision::Confirmed => match self.settlement(order).await? {
-                    Some(settlement) => settlement,
-                    None => return Ok(Err(Refusal::NoReservation)),
-                },
-                (None, None) => {
-                    let reservation_id = held.first().map(|held| held.reservation_id);
-                    self.decide(Settlement { order_id: order, state: wanted, reservation_id, parts: Vec::new() })
-                        .await?;
-                    // Once more: what was placed since the view began did not find the settlement.
-                    continue;
-                }
-            };
-            self.finish(&settlement, &held).await?;
-            match wanted.due(settlement.state) {
-                Due::Nothing => return Ok(Ok(settlement.reservation())),
-                Due::Refuse => return Ok(Err(Refusal::Settled)),
-                Due::Return => {
-                    let parts = settlement.parts.iter().map(|part| self.table.take_back(order, part));
-                    let reverse = std::iter::once(self.table.reverse(order));
-                    let writes = reverse.chain(parts).collect::<anyhow::Result<Vec<_>>>()?;
-                    if self.table.write(&writes).await? {
-                        return Ok(Ok(Settlement { state: Decision::Released, ..settlement }.reservation()));
-                    }
-                    // Another request was faster, or a move of the sale is outstanding: the next view finds it.
-                    backoff.pause(anyhow!("the sale of {order} is not finished")).await?;
-                }
+                // Another request was faster, or a move of the sale is missing: the next view shows which.
+                backoff.pause(anyhow!("the sale of order {order} is not finished")).await?;
             }
         }
     }
+}
 
-    /// Decides about an order. The first decision stands, and is the answer.
-    pub(crate) async fn decide(&self, settlement: Settlement) -> anyhow::Result<Settlement> {
-        if self.table.write(&[self.table.put_settlement(&settlement)?]).await? {
-            return Ok(settlement);
-        }
-        self.settlement(settlement.order_id).await?.context("a settlement vanished")
+/// Records the decision about an order, and returns the one that is recorded: the first decision stands.
+pub(crate) async fn record_settlement(store: &Store, settlement: Settlement) -> anyhow::Result<Settlement> {
+    if store.write(&[put_settlement(store, &settlement)?]).await? {
+        return Ok(settlement);
     }
+    let order = settlement.order_id;
+    store.settlement(order).await?.with_context(|| format!("the settlement of order {order} has disappeared"))
+}
 
-    /// Moves what is held where the settlement says. What was moved before stays where it is.
-    pub(crate) async fn finish(&self, settlement: &Settlement, held: &[Held]) -> anyhow::Result<()> {
-        /// Moves at once.
-        const CONCURRENT: usize = 8;
-        let moves = held.iter().map(|held| self.table.end_hold(held, settlement.decision(held.reservation_id)));
-        stream::iter(moves)
-            .try_for_each_concurrent(CONCURRENT, async |end| self.table.write(&[end]).await.map(drop))
-            .await
-    }
+/// Moves an order's holds as its settlement says. Holds that another request has moved are left alone.
+pub(crate) async fn move_holds(store: &Store, settlement: &Settlement, holds: &[Hold]) -> anyhow::Result<()> {
+    /// The number of writes under way at the same time.
+    const CONCURRENT: usize = 8;
+    let moves = holds.iter().map(|hold| move_hold(store, hold, settlement.decision_for(hold.reservation_id)));
+    stream::iter(moves).try_for_each_concurrent(CONCURRENT, async |write| store.write(&[write]).await.map(drop)).await
+}
+
+/// Records a settlement, if the order has none.
+fn put_settlement(store: &Store, settlement: &Settlement) -> anyhow::Result<TransactWriteItem> {
+    let put = store.put(SettlementItem::from(settlement))?.condition_expression("attribute_not_exists(pk)");
+    Ok(TransactWriteItem::builder().put(put.build()?).build())
+}
+
+/// Moves a hold's units from `reserved` to `sold` or back to `stock`, if the hold is still there.
+fn move_hold(store: &Store, hold: &Hold, decision: Decision) -> anyhow::Result<TransactWriteItem> {
+    let to = match decision {
+        Decision::Confirmed => "sold",
+        Decision::Released => "stock",
+    };
+    let update = store
+        .transfer(&hold.allocation, "reserved", to, " REMOVE holds.#order")
+        .condition_expression("holds.#order.reservation_id = :reservation")
+        .expression_attribute_names("#order", hold.order_id.to_string())
+        .expression_attribute_values(":reservation", serde_dynamo::to_attribute_value(hold.reservation_id)?);
+    update_write(update)
+}
+
+/// Changes a settlement from confirmed to released, once.
+fn reverse_settlement(store: &Store, order: OrderId) -> anyhow::Result<TransactWriteItem> {
+    let update = store
+        .update(settlement_key(order))
+        .update_expression("SET #state = :released")
+        .condition_expression("#state = :confirmed")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":confirmed", serde_dynamo::to_attribute_value(Decision::Confirmed)?)
+        .expression_attribute_values(":released", serde_dynamo::to_attribute_value(Decision::Released)?);
+    update_write(update)
+}
+
+/// Moves sold units back to `stock`, if the order has no hold in the shard that is still to be moved.
+fn return_units(store: &Store, order: OrderId, allocation: &Allocation) -> anyhow::Result<TransactWriteItem> {
+    let update = store
+        .transfer(allocation, "sold", "stock", "")
+        .condition_expression("#from >= :units AND attribute_not_exists(holds.#order)")
+        .expression_attribute_names("#order", order.to_string());
+    update_write(update)
 }

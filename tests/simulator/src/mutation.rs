@@ -43,7 +43,7 @@ impl Mutation {
             Some(request.to_string().into_bytes())
         };
         match self {
-            Self::NoStockCondition => weaken("#from >= :pieces", "(#from >= :pieces OR attribute_exists(pk))"),
+            Self::NoStockCondition => weaken("#from >= :units", "(#from >= :units OR attribute_exists(pk))"),
             Self::NoStatusCondition => weaken("#status IN (", "attribute_exists(order_id) OR #status IN ("),
             Self::LoseSettlements if operation == "PutItem" && contains(request, b"SETTLEMENT#") => {
                 (!contains(request, b"CONFIRMED")).then(|| request.to_vec())

@@ -53,11 +53,11 @@ pub(crate) async fn run_recovery(system: System, outage: bool, mutation: Option<
 
 /// Waits until all abandoned reservations have expired, and reads every product until they are released.
 pub(crate) async fn expire_reservations(system: &System, catalog: &Catalog) {
-    sleep(inventory::LIFETIME + Duration::from_secs(60)).await;
+    sleep(inventory::RESERVATION_LIFETIME + Duration::from_secs(60)).await;
     for product in 0..catalog.products {
         let Ok(id) = format!("P{product}").parse() else { continue };
         for _ in 0..20 {
-            let seen = system.inventory.product(&id).await;
+            let seen = inventory::product(&system.inventory, &id).await;
             if matches!(&seen, Ok(Some(product)) if product.reserved == 0) {
                 break;
             }

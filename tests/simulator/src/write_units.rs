@@ -15,7 +15,7 @@ pub fn writes_of_one_order() -> anyhow::Result<Vec<Write>> {
         let system = System::new(&Simulation::new(0, false), tables, None, |_| {})?;
         system.tables.record_writes();
         let product = json!({ "name": "Keyboard", "unit_price": 19.99, "currency": "USD", "available": 1_000 });
-        system.inventory.put_product(&"PROD-123".parse()?, &serde_json::from_value(product)?).await??;
+        inventory::put_product(&system.inventory, &"PROD-123".parse()?, &serde_json::from_value(product)?).await??;
         system.start();
         let body = json!({ "user_id": "USER-001", "product_id": "PROD-123", "quantity": 1 }).to_string();
         let request = http::Request::post("http://order/orders").header("content-type", "application/json");

@@ -1,89 +1,90 @@
-//! What was held and forgotten.
+//! Expired reservations, and holds that were placed after their order was settled.
 
 use chrono::{TimeDelta, Utc};
-use inventory::{LIFETIME, Refusal, Store};
+use inventory::{RESERVATION_LIFETIME, StockError, Store, confirm, deduct, release, reserve};
 use wire::OrderId;
 
-use crate::world::{World, line};
+use crate::fixture::{Fixture, line};
 
-fn long_ago(world: &World) -> Store {
-    assert!(TimeDelta::minutes(16).to_std().unwrap() > LIFETIME);
-    world.store.clone().with_clock(|| Utc::now() - TimeDelta::minutes(16))
+/// The same table, 16 minutes ago.
+fn long_ago(fixture: &Fixture) -> Store {
+    assert!(TimeDelta::minutes(16).to_std().unwrap() > RESERVATION_LIFETIME);
+    fixture.store.clone().with_clock(|| Utc::now() - TimeDelta::minutes(16))
 }
 
 #[tokio::test]
-async fn a_forgotten_reservation_is_released_by_whoever_looks() {
-    let world = World::start().await;
-    let id = world.stock("A", 5).await;
+async fn expired_reservation_is_released_when_its_product_is_read() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 5).await;
     let (order, lines) = (OrderId::new(), [line(&id, 3)]);
-    long_ago(&world).reserve(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (5, 0, 0));
-    assert_eq!(world.store.confirm(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    world.store.release(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (5, 0, 0));
+    reserve(&long_ago(&fixture), order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (5, 0, 0));
+    assert_eq!(confirm(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    release(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (5, 0, 0));
 }
 
 #[tokio::test]
-async fn an_order_gets_the_pieces_that_others_forgot() {
-    let world = World::start().await;
+async fn order_gets_the_units_of_expired_reservations() {
+    let fixture = Fixture::start().await;
     for (name, shards) in [("A", 1), ("B", 3)] {
-        let id = world.stock_in(name, 6, Some(shards)).await.unwrap().product_id;
+        let id = fixture.put_product(name, 6, Some(shards)).await.unwrap().product_id;
         for _ in 0..3 {
-            long_ago(&world).reserve(OrderId::new(), &[line(&id, 2)]).await.unwrap().unwrap();
+            reserve(&long_ago(&fixture), OrderId::new(), &[line(&id, 2)]).await.unwrap().unwrap();
         }
-        world.store.reserve(OrderId::new(), &[line(&id, 6)]).await.unwrap().unwrap();
-        let refused = world.store.reserve(OrderId::new(), &[line(&id, 1)]).await.unwrap();
-        assert_eq!(refused, Err(Refusal::OutOfStock { product_id: id.clone(), requested: 1, available: 0 }));
-        assert_eq!(world.counts(&id).await, (0, 6, 0));
+        reserve(&fixture.store, OrderId::new(), &[line(&id, 6)]).await.unwrap().unwrap();
+        let error = reserve(&fixture.store, OrderId::new(), &[line(&id, 1)]).await.unwrap();
+        assert_eq!(error, Err(StockError::OutOfStock { product_id: id.clone(), requested: 1, available: 0 }));
+        assert_eq!(fixture.counts(&id).await, (0, 6, 0));
     }
 }
 
 #[tokio::test]
-async fn a_reservation_within_its_lifetime_is_left_alone() {
-    let world = World::start().await;
-    let id = world.stock("A", 5).await;
-    let store = world.store.clone().with_clock(|| Utc::now() - TimeDelta::minutes(14));
+async fn reservation_within_its_lifetime_is_kept() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 5).await;
+    let store = fixture.store.clone().with_clock(|| Utc::now() - TimeDelta::minutes(14));
     let (order, lines) = (OrderId::new(), [line(&id, 5)]);
-    store.reserve(order, &lines).await.unwrap().unwrap();
-    let refused = world.store.reserve(OrderId::new(), &[line(&id, 1)]).await.unwrap();
-    assert!(matches!(refused, Err(Refusal::OutOfStock { .. })), "{refused:?}");
-    world.store.confirm(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (0, 0, 5));
+    reserve(&store, order, &lines).await.unwrap().unwrap();
+    let error = reserve(&fixture.store, OrderId::new(), &[line(&id, 1)]).await.unwrap();
+    assert!(matches!(error, Err(StockError::OutOfStock { .. })), "{error:?}");
+    confirm(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (0, 0, 5));
 }
 
-/// A reservation died between its hold and its look at the settlement, long ago.
+/// Long ago a request died after it had placed its hold and before it read the settlement.
 #[tokio::test]
-async fn a_stray_hold_is_taken_back() {
+async fn expired_late_hold_is_released() {
     const OLD: &str = "018b0000-0000-7000-8000-000000000001";
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
 
     let (released, sold) = (OrderId::new(), OrderId::new());
-    world.store.release(released, &[line(&id, 2)]).await.unwrap().unwrap();
-    world.store.deduct(sold, &[line(&id, 3)]).await.unwrap().unwrap();
-    world.place_stray(&id, released, OLD, 2).await;
-    world.place_stray(&id, sold, OLD, 3).await;
-    assert_eq!(world.counts(&id).await, (7, 0, 3));
+    release(&fixture.store, released, &[line(&id, 2)]).await.unwrap().unwrap();
+    deduct(&fixture.store, sold, &[line(&id, 3)]).await.unwrap().unwrap();
+    fixture.place_late_hold(&id, released, OLD, 2).await;
+    fixture.place_late_hold(&id, sold, OLD, 3).await;
+    assert_eq!(fixture.counts(&id).await, (7, 0, 3));
 
-    world.place_stray(&id, released, OLD, 2).await;
-    world.place_stray(&id, sold, OLD, 3).await;
-    world.store.reserve(OrderId::new(), &[line(&id, 7)]).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (0, 7, 3));
+    fixture.place_late_hold(&id, released, OLD, 2).await;
+    fixture.place_late_hold(&id, sold, OLD, 3).await;
+    reserve(&fixture.store, OrderId::new(), &[line(&id, 7)]).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (0, 7, 3));
 }
 
-/// Younger ones are taken back by the next request of their order.
+/// A late hold that has not expired is released by the next request of its order.
 #[tokio::test]
-async fn a_stray_hold_is_taken_back_by_its_own_order() {
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
-    let young = "ffffffff-ffff-7000-8000-000000000001";
+async fn late_hold_is_released_by_the_next_request_of_its_order() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
+    let recent = "ffffffff-ffff-7000-8000-000000000001";
     let (order, lines) = (OrderId::new(), [line(&id, 3)]);
-    world.store.deduct(order, &lines).await.unwrap().unwrap();
-    world.place_stray(&id, order, young, 3).await;
-    assert_eq!(world.counts(&id).await, (4, 3, 3));
-    world.store.reserve(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (7, 0, 3));
-    world.place_stray(&id, order, young, 3).await;
-    world.store.release(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (10, 0, 0));
+    deduct(&fixture.store, order, &lines).await.unwrap().unwrap();
+    fixture.place_late_hold(&id, order, recent, 3).await;
+    assert_eq!(fixture.counts(&id).await, (4, 3, 3));
+    reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (7, 0, 3));
+    fixture.place_late_hold(&id, order, recent, 3).await;
+    release(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (10, 0, 0));
 }

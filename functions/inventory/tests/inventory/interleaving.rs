@@ -1,4 +1,4 @@
-//! Requests of one order that meet: one of them runs between every two calls of another, of which an answer may be lost as well.
+//! Concurrent requests of one order: one request runs between any two DynamoDB calls of another, whose answer may also be lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,30 +8,30 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
-use inventory::{Refusal, Store};
+use inventory::{StockError, Store, confirm, deduct, release, reserve};
 use tokio::runtime::Handle;
 use wire::{Line, OrderId};
 
-use crate::world::{World, line, lose};
+use crate::fixture::{Fixture, line, lose};
 
-/// Lets another request run to its end when the call of this number is carried out, and before its answer comes, or is lost.
-struct Intruder<F> {
+/// Runs another request after DynamoDB has carried out the call with this number and before its answer arrives or is lost.
+struct Interleave<F> {
     after: usize,
     loses_answer: bool,
     calls: Arc<AtomicUsize>,
     request: F,
 }
 
-impl<F> std::fmt::Debug for Intruder<F> {
+impl<F> std::fmt::Debug for Interleave<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Intruder after call {}", self.after)
+        write!(f, "Interleave after call {}", self.after)
     }
 }
 
 #[dyn_dispatch_hint]
-impl<F: AsyncFn() + Send + Sync> Intercept for Intruder<F> {
+impl<F: AsyncFn() + Send + Sync> Intercept for Interleave<F> {
     fn name(&self) -> &'static str {
-        "Intruder"
+        "Interleave"
     }
 
     fn modify_before_deserialization(
@@ -59,33 +59,33 @@ enum Request {
 
 async fn run(request: Request, store: &Store, order: OrderId, lines: &[Line]) {
     let answer = match request {
-        Request::Reserve => store.reserve(order, lines).await.unwrap(),
-        Request::Deduct => store.deduct(order, lines).await.unwrap(),
-        Request::Release => store.release(order, lines).await.unwrap(),
+        Request::Reserve => reserve(store, order, lines).await.unwrap(),
+        Request::Deduct => deduct(store, order, lines).await.unwrap(),
+        Request::Release => release(store, order, lines).await.unwrap(),
     };
-    // Who comes too late is told so. Beyond that, what counts is where the pieces are.
-    assert!(matches!(answer, Ok(_) | Err(Refusal::Settled)), "{request:?}: {answer:?}");
+    // A request that comes too late is rejected. Otherwise the test only checks where the units are.
+    assert!(matches!(answer, Ok(_) | Err(StockError::Released)), "{request:?}: {answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_that_meet_leave_all_pieces_where_the_settlement_says() {
-    let world = World::start().await;
-    let id = world.stock("A", 9).await;
-    meet(world, vec![line(&id, 4)], &[false, true]).await;
+async fn concurrent_requests_leave_all_units_where_the_settlement_says() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 9).await;
+    interleave_requests(fixture, vec![line(&id, 4)], &[false, true]).await;
 }
 
-/// Several writes, or a transaction, where an order of one line has one.
+/// Several writes or a transaction, where an order of one line has a single write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_of_several_lines_leave_all_pieces_where_the_settlement_says() {
-    let world = World::start().await;
-    let id = world.stock("A", 9).await;
-    let split = world.stock_in("B", 9, Some(3)).await.unwrap().product_id;
-    meet(world, vec![line(&id, 4), line(&split, 4)], &[false]).await;
+async fn concurrent_requests_of_several_lines_leave_all_units_where_the_settlement_says() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 9).await;
+    let split = fixture.put_product("B", 9, Some(3)).await.unwrap().product_id;
+    interleave_requests(fixture, vec![line(&id, 4), line(&split, 4)], &[false]).await;
 }
 
-async fn meet(world: World, lines: Vec<Line>, loses_answer: &[bool]) {
+async fn interleave_requests(fixture: Fixture, lines: Vec<Line>, loses_answer: &[bool]) {
     use Request::{Deduct, Release, Reserve};
-    let world = Arc::new(world);
+    let fixture = Arc::new(fixture);
     for (before, first, second) in [
         (None, Reserve, Reserve),
         (None, Reserve, Release),
@@ -100,67 +100,68 @@ async fn meet(world: World, lines: Vec<Line>, loses_answer: &[bool]) {
         for (call, loses_answer) in (0..).flat_map(|call| loses_answer.iter().map(move |loses| (call, *loses))) {
             let order = OrderId::new();
             if let Some(before) = before {
-                run(before, &world.store, order, &lines).await;
+                run(before, &fixture.store, order, &lines).await;
             }
             let request = {
-                let (world, lines) = (Arc::clone(&world), lines.clone());
-                async move || run(second, &world.store, order, &lines).await
+                let (fixture, lines) = (Arc::clone(&fixture), lines.clone());
+                async move || run(second, &fixture.store, order, &lines).await
             };
             let calls = Arc::default();
-            let intruder = Intruder { after: call, loses_answer, calls: Arc::clone(&calls), request };
-            run(first, &world.store_with(intruder), order, &lines).await;
+            let interleave = Interleave { after: call, loses_answer, calls: Arc::clone(&calls), request };
+            run(first, &fixture.store_with(interleave), order, &lines).await;
             if calls.load(Ordering::Relaxed) <= call {
-                // It made fewer calls: all were tried.
-                run(Release, &world.store, order, &lines).await;
+                // The request made fewer calls, so every call has been tried.
+                run(Release, &fixture.store, order, &lines).await;
                 break;
             }
 
-            let state = state(&world, order).await;
-            let counts = match state.as_deref() {
+            let settlement = settled_state(&fixture, order).await;
+            let counts = match settlement.as_deref() {
                 None => (5, 4, 0),
                 Some("CONFIRMED") => (5, 0, 4),
                 _ => (9, 0, 0),
             };
             for line in &lines {
-                let found = world.counts(&line.product_id).await;
+                let found = fixture.counts(&line.product_id).await;
                 let case =
-                    format!("{before:?}, {first:?}, after its call {call} {second:?}, {loses_answer}: {state:?}");
+                    format!("{before:?}, {first:?}, after its call {call} {second:?}, {loses_answer}: {settlement:?}");
                 assert_eq!(found, counts, "{} after {case}", line.product_id);
             }
-            run(Release, &world.store, order, &lines).await;
+            run(Release, &fixture.store, order, &lines).await;
         }
     }
 }
 
-/// A move is of one hold, and not of another that comes after it.
+/// A move applies to one hold, and not to a later hold of the same order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hold_that_comes_after_the_sale_is_not_sold() {
-    const YOUNG: &str = "ffffffff-ffff-7000-8000-000000000001";
-    let world = Arc::new(World::start().await);
+async fn hold_that_is_placed_after_the_sale_is_not_sold() {
+    const RECENT: &str = "ffffffff-ffff-7000-8000-000000000001";
+    let fixture = Arc::new(Fixture::start().await);
     for call in 0.. {
-        let id = world.stock(&format!("PROD-{call}"), 9).await;
+        let id = fixture.add_product(&format!("PROD-{call}"), 9).await;
         let (order, lines) = (OrderId::new(), [line(&id, 3)]);
-        world.store.reserve(order, &lines).await.unwrap().unwrap();
+        reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
         let request = {
-            let (world, id, lines) = (Arc::clone(&world), id.clone(), lines.clone());
+            let (fixture, id, lines) = (Arc::clone(&fixture), id.clone(), lines.clone());
             async move || {
-                world.store.confirm(order, &lines).await.unwrap().unwrap();
-                world.place_stray(&id, order, YOUNG, 3).await;
+                confirm(&fixture.store, order, &lines).await.unwrap().unwrap();
+                fixture.place_late_hold(&id, order, RECENT, 3).await;
             }
         };
         let calls = Arc::default();
-        let intruder = Intruder { after: call, loses_answer: false, calls: Arc::clone(&calls), request };
-        world.store_with(intruder).confirm(order, &lines).await.unwrap().unwrap();
+        let interleave = Interleave { after: call, loses_answer: false, calls: Arc::clone(&calls), request };
+        confirm(&fixture.store_with(interleave), order, &lines).await.unwrap().unwrap();
         if calls.load(Ordering::Relaxed) <= call {
             break;
         }
-        world.store.confirm(order, &lines).await.unwrap().unwrap();
-        assert_eq!(world.counts(&id).await, (6, 0, 3), "after call {call}");
+        confirm(&fixture.store, order, &lines).await.unwrap().unwrap();
+        assert_eq!(fixture.counts(&id).await, (6, 0, 3), "after call {call}");
     }
 }
 
-async fn state(world: &World, order: OrderId) -> Option<String> {
+/// The state of the order's settlement.
+async fn settled_state(fixture: &Fixture, order: OrderId) -> Option<String> {
     let key = AttributeValue::S(format!("SETTLEMENT#{order}"));
-    let item = world.client.get_item().table_name(&world.table).key("pk", key).send().await.unwrap().item?;
+    let item = fixture.client.get_item().table_name(&fixture.table).key("pk", key).send().await.unwrap().item?;
     Some(item["state"].as_s().unwrap().clone())
 }

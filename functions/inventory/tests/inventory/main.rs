@@ -1,13 +1,13 @@
 //! The inventory function against an emulated DynamoDB.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
-mod contention;
+mod concurrency;
 mod expire;
 mod faults;
-mod http;
+mod fixture;
 mod interleaving;
 mod reserve;
+mod routes;
 mod settle;
 mod shards;
-mod world;
 mod write_units;

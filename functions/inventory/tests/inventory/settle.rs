@@ -1,80 +1,80 @@
-//! How a reservation ends.
+//! Settling a reservation.
 
-use inventory::Refusal;
+use inventory::{StockError, confirm, deduct, release, reserve};
 use wire::OrderId;
 use wire::inventory::ReservationState;
 
-use crate::world::{World, line};
+use crate::fixture::{Fixture, line};
 
 #[tokio::test]
-async fn an_order_sells_once() {
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
+async fn repeated_confirmation_sells_once() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
     let (order, lines) = (OrderId::new(), [line(&id, 3)]);
-    world.store.reserve(order, &lines).await.unwrap().unwrap();
+    reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
     for _ in 0..2 {
-        let sold = world.store.confirm(order, &lines).await.unwrap().unwrap();
+        let sold = confirm(&fixture.store, order, &lines).await.unwrap().unwrap();
         assert_eq!((sold.state, sold.items), (ReservationState::Confirmed, lines.to_vec()));
-        assert_eq!(world.counts(&id).await, (7, 0, 3));
+        assert_eq!(fixture.counts(&id).await, (7, 0, 3));
     }
-    let again = world.store.reserve(order, &lines).await.unwrap().unwrap();
+    let again = reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
     assert_eq!(again.state, ReservationState::Confirmed);
-    assert_eq!(world.counts(&id).await, (7, 0, 3));
+    assert_eq!(fixture.counts(&id).await, (7, 0, 3));
 }
 
 #[tokio::test]
-async fn a_released_order_gives_back_all_and_never_reserves_again() {
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
+async fn released_order_returns_its_units_and_cannot_reserve_again() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
     let (order, lines) = (OrderId::new(), [line(&id, 3)]);
-    world.store.reserve(order, &lines).await.unwrap().unwrap();
+    reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
     for _ in 0..2 {
-        world.store.release(order, &lines).await.unwrap().unwrap();
-        assert_eq!(world.counts(&id).await, (10, 0, 0));
+        release(&fixture.store, order, &lines).await.unwrap().unwrap();
+        assert_eq!(fixture.counts(&id).await, (10, 0, 0));
     }
-    assert_eq!(world.store.reserve(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    assert_eq!(world.store.confirm(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    assert_eq!(world.counts(&id).await, (10, 0, 0));
+    assert_eq!(reserve(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    assert_eq!(confirm(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    assert_eq!(fixture.counts(&id).await, (10, 0, 0));
 }
 
 #[tokio::test]
-async fn a_release_that_comes_first_refuses_the_reservation() {
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
+async fn release_before_the_reservation_blocks_it() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
     let (order, lines) = (OrderId::new(), [line(&id, 1)]);
-    assert_eq!(world.store.confirm(order, &lines).await.unwrap(), Err(Refusal::NoReservation));
-    world.store.release(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.store.reserve(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    assert_eq!(world.store.confirm(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    assert_eq!(world.counts(&id).await, (10, 0, 0));
+    assert_eq!(confirm(&fixture.store, order, &lines).await.unwrap(), Err(StockError::NoReservation));
+    release(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(reserve(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    assert_eq!(confirm(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    assert_eq!(fixture.counts(&id).await, (10, 0, 0));
 }
 
 #[tokio::test]
-async fn what_was_sold_comes_back_once() {
-    let world = World::start().await;
-    let (a, b) = (world.stock("A", 10).await, world.stock("B", 10).await);
+async fn sale_is_returned_once() {
+    let fixture = Fixture::start().await;
+    let (a, b) = (fixture.add_product("A", 10).await, fixture.add_product("B", 10).await);
     let (order, lines) = (OrderId::new(), [line(&a, 3), line(&b, 2)]);
-    world.store.deduct(order, &lines).await.unwrap().unwrap();
-    world.store.deduct(OrderId::new(), &lines).await.unwrap().unwrap();
+    deduct(&fixture.store, order, &lines).await.unwrap().unwrap();
+    deduct(&fixture.store, OrderId::new(), &lines).await.unwrap().unwrap();
     for _ in 0..2 {
-        let returned = world.store.release(order, &lines).await.unwrap().unwrap();
+        let returned = release(&fixture.store, order, &lines).await.unwrap().unwrap();
         assert_eq!(returned.state, ReservationState::Released);
-        assert_eq!((world.counts(&a).await, world.counts(&b).await), ((7, 0, 3), (8, 0, 2)));
+        assert_eq!((fixture.counts(&a).await, fixture.counts(&b).await), ((7, 0, 3), (8, 0, 2)));
     }
-    assert_eq!(world.store.confirm(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    assert_eq!(world.store.deduct(order, &lines).await.unwrap(), Err(Refusal::Settled));
-    assert_eq!((world.counts(&a).await, world.counts(&b).await), ((7, 0, 3), (8, 0, 2)));
+    assert_eq!(confirm(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    assert_eq!(deduct(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
+    assert_eq!((fixture.counts(&a).await, fixture.counts(&b).await), ((7, 0, 3), (8, 0, 2)));
 }
 
 #[tokio::test]
-async fn deducting_is_idempotent_by_order() {
-    let world = World::start().await;
-    let id = world.stock("A", 2).await;
+async fn deduct_is_idempotent_by_order() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 2).await;
     let order = OrderId::new();
     for _ in 0..2 {
-        world.store.deduct(order, &[line(&id, 2)]).await.unwrap().unwrap();
-        assert_eq!(world.counts(&id).await, (0, 0, 2));
+        deduct(&fixture.store, order, &[line(&id, 2)]).await.unwrap().unwrap();
+        assert_eq!(fixture.counts(&id).await, (0, 0, 2));
     }
-    let refused = world.store.deduct(OrderId::new(), &[line(&id, 1)]).await.unwrap();
-    assert!(matches!(refused, Err(Refusal::OutOfStock { .. })));
+    let error = deduct(&fixture.store, OrderId::new(), &[line(&id, 1)]).await.unwrap();
+    assert!(matches!(error, Err(StockError::OutOfStock { .. })));
 }

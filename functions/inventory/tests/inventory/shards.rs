@@ -1,80 +1,80 @@
-//! Stock that is split over DynamoDB's partitions.
+//! Stock that is split over shards.
 
-use inventory::Refusal;
+use inventory::{StockError, confirm, deduct, product, release, reserve};
 use wire::OrderId;
 use wire::inventory::MAX_SHARDS;
 
-use crate::world::{World, line, number};
+use crate::fixture::{Fixture, line, number};
 
 #[tokio::test]
-async fn stock_is_spread_and_summed() {
-    let world = World::start().await;
+async fn stock_is_split_over_shards_and_summed_when_read() {
+    let fixture = Fixture::start().await;
     for (shards, available) in [(1, 5), (4, 10), (MAX_SHARDS, 7)] {
-        let product = world.stock_in("A", available, Some(shards)).await.unwrap();
+        let product = fixture.put_product("A", available, Some(shards)).await.unwrap();
         assert_eq!((product.shards, product.available), (shards, available));
     }
-    assert_eq!(world.items("PRODUCT#A").await.len(), usize::from(MAX_SHARDS));
-    let refusal = world.stock_in("A", 7, Some(MAX_SHARDS - 1)).await.unwrap_err();
-    assert_eq!(refusal, Refusal::FewerShards { product_id: "A".parse().unwrap(), shards: MAX_SHARDS });
-    assert_eq!(world.stock_in("A", 8, None).await.unwrap().shards, MAX_SHARDS);
+    assert_eq!(fixture.items("PRODUCT#A").await.len(), usize::from(MAX_SHARDS));
+    let error = fixture.put_product("A", 7, Some(MAX_SHARDS - 1)).await.unwrap_err();
+    assert_eq!(error, StockError::FewerShards { product_id: "A".parse().unwrap(), shards: MAX_SHARDS });
+    assert_eq!(fixture.put_product("A", 8, None).await.unwrap().shards, MAX_SHARDS);
 }
 
 #[tokio::test]
-async fn more_shards_keep_what_is_reserved_and_sold() {
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
+async fn adding_shards_keeps_reserved_and_sold_units() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
     let (order, lines) = (OrderId::new(), [line(&id, 3)]);
-    world.store.reserve(order, &lines).await.unwrap().unwrap();
-    world.store.deduct(OrderId::new(), &[line(&id, 2)]).await.unwrap().unwrap();
-    world.stock_in("A", 9, Some(3)).await.unwrap();
-    assert_eq!(world.counts(&id).await, (9, 3, 2));
-    world.store.confirm(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (9, 0, 5));
+    reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
+    deduct(&fixture.store, OrderId::new(), &[line(&id, 2)]).await.unwrap().unwrap();
+    fixture.put_product("A", 9, Some(3)).await.unwrap();
+    assert_eq!(fixture.counts(&id).await, (9, 3, 2));
+    confirm(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (9, 0, 5));
 }
 
 #[tokio::test]
-async fn two_who_split_stock_at_once_agree_on_its_shards() {
-    let world = World::start().await;
-    let shards = async |shards| world.stock_in("A", 12, Some(shards)).await;
+async fn concurrent_changes_of_the_shards_end_with_the_largest_number() {
+    let fixture = Fixture::start().await;
+    let shards = async |shards| fixture.put_product("A", 12, Some(shards)).await;
     let (two, five, three) = tokio::join!(shards(2), shards(5), shards(3));
     assert!(five.is_ok());
     for other in [two, three] {
-        assert!(matches!(other, Ok(_) | Err(Refusal::FewerShards { .. })), "{other:?}");
+        assert!(matches!(other, Ok(_) | Err(StockError::FewerShards { .. })), "{other:?}");
     }
-    let product = world.store.product(&"A".parse().unwrap()).await.unwrap().unwrap();
+    let product = product(&fixture.store, &"A".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((product.shards, product.available), (5, 12));
 }
 
-/// Splitting a line over shards is the last resort, and what was split comes back to where it was.
+/// A line is split over shards only if no shard has enough units, and a return puts them back into the same shards.
 #[tokio::test]
-async fn the_last_pieces_are_sold_from_whichever_shards_have_them() {
-    let world = World::start().await;
-    let id = world.stock_in("A", 10, Some(4)).await.unwrap().product_id;
+async fn last_units_are_sold_from_several_shards() {
+    let fixture = Fixture::start().await;
+    let id = fixture.put_product("A", 10, Some(4)).await.unwrap().product_id;
     let (order, lines) = (OrderId::new(), [line(&id, 10)]);
-    world.store.reserve(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (0, 10, 0));
-    world.store.confirm(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&id).await, (0, 0, 10));
-    world.store.release(order, &lines).await.unwrap().unwrap();
-    let mut stock: Vec<_> = world.items("PRODUCT#A").await.iter().map(|item| number(item, "stock")).collect();
+    reserve(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (0, 10, 0));
+    confirm(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&id).await, (0, 0, 10));
+    release(&fixture.store, order, &lines).await.unwrap().unwrap();
+    let mut stock: Vec<_> = fixture.items("PRODUCT#A").await.iter().map(|item| number(item, "stock")).collect();
     stock.sort_unstable();
     assert_eq!(stock, [2, 2, 3, 3]);
 }
 
 #[tokio::test]
-async fn an_order_from_too_many_shards_is_refused() {
-    let world = World::start().await;
+async fn order_from_too_many_shards_is_rejected() {
+    let fixture = Fixture::start().await;
     let mut lines = Vec::new();
     for name in ["A", "B"] {
         let all = u32::from(MAX_SHARDS);
-        let id = world.stock_in(name, all, Some(MAX_SHARDS)).await.unwrap().product_id;
+        let id = fixture.put_product(name, all, Some(MAX_SHARDS)).await.unwrap().product_id;
         lines.push(line(&id, all));
     }
-    assert_eq!(world.store.reserve(OrderId::new(), &lines).await.unwrap(), Err(Refusal::Scattered(100)));
+    assert_eq!(reserve(&fixture.store, OrderId::new(), &lines).await.unwrap(), Err(StockError::TooManyShards(100)));
     lines[0].quantity -= 1;
     let order = OrderId::new();
-    world.store.deduct(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&lines[0].product_id).await, (1, 0, 49));
-    world.store.release(order, &lines).await.unwrap().unwrap();
-    assert_eq!(world.counts(&lines[0].product_id).await, (50, 0, 0));
+    deduct(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&lines[0].product_id).await, (1, 0, 49));
+    release(&fixture.store, order, &lines).await.unwrap().unwrap();
+    assert_eq!(fixture.counts(&lines[0].product_id).await, (50, 0, 0));
 }

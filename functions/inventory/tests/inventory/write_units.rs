@@ -1,4 +1,4 @@
-//! What an order costs.
+//! The write units that an order costs in the inventory table.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,11 +11,12 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use inventory::{confirm, reserve};
 use wire::OrderId;
 
-use crate::world::{World, line};
+use crate::fixture::{Fixture, line};
 
-/// Has DynamoDB say what each write of one item cost.
+/// Asks DynamoDB for the consumed capacity of each single-item write, and keeps the answers.
 #[derive(Debug, Clone, Default)]
 struct Meter(Arc<Mutex<Vec<f64>>>);
 
@@ -56,13 +57,13 @@ impl Intercept for Meter {
 
 #[tokio::test]
 async fn an_order_of_one_line_costs_three_write_units() {
-    let world = World::start().await;
-    let id = world.stock("A", 10).await;
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
     for _ in 0..3 {
         let meter = Meter::default();
-        let (store, order) = (world.store_with(meter.clone()), OrderId::new());
-        store.reserve(order, &[line(&id, 1)]).await.unwrap().unwrap();
-        store.confirm(order, &[line(&id, 1)]).await.unwrap().unwrap();
+        let (store, order) = (fixture.store_with(meter.clone()), OrderId::new());
+        reserve(&store, order, &[line(&id, 1)]).await.unwrap().unwrap();
+        confirm(&store, order, &[line(&id, 1)]).await.unwrap().unwrap();
         assert_eq!(*meter.0.lock().unwrap(), [1.0, 1.0, 1.0], "hold, settlement, move");
     }
 }

@@ -29,7 +29,7 @@ impl Catalog {
                 "name": "Keyboard", "unit_price": 19.99, "currency": "USD", "available": available, "shards": shards,
             });
             let id = format!("P{product}").parse()?;
-            system.inventory.put_product(&id, &serde_json::from_value(put)?).await??;
+            inventory::put_product(&system.inventory, &id, &serde_json::from_value(put)?).await??;
         }
         Ok(Self { products, keys_are_optional })
     }

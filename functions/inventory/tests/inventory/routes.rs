@@ -1,16 +1,16 @@
-//! The routes, without a server.
+//! The inventory function's routes, called without a server.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use inventory::http;
 use tower::ServiceExt as _;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 const ORDER: &str = "019ab000-0000-7000-8000-000000000000";
 
 async fn app() -> axum::Router {
-    http::app(World::start().await.store)
+    http::app(Fixture::start().await.store)
 }
 
 async fn call(app: &axum::Router, method: &str, path: &str, body: &str) -> (StatusCode, String, String) {
@@ -23,18 +23,18 @@ async fn call(app: &axum::Router, method: &str, path: &str, body: &str) -> (Stat
 }
 
 #[tokio::test]
-async fn a_product_is_entered_and_read() {
+async fn product_is_created_and_read() {
     let app = app().await;
     let body = r#"{"name":"Keyboard","unit_price":99.995,"currency":"USD","available":5}"#;
-    let entered = r#"{"product_id":"PROD-1","name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"reserved":0,"sold":0,"shards":1}"#;
+    let created = r#"{"product_id":"PROD-1","name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"reserved":0,"sold":0,"shards":1}"#;
     for (method, body) in [("PUT", body), ("GET", "")] {
         let (status, content_type, body) = call(&app, method, "/inventory/PROD-1", body).await;
-        assert_eq!((status, content_type.as_str(), body.as_str()), (StatusCode::OK, "application/json", entered));
+        assert_eq!((status, content_type.as_str(), body.as_str()), (StatusCode::OK, "application/json", created));
     }
 }
 
 #[tokio::test]
-async fn an_order_reserves_buys_and_returns() {
+async fn order_can_be_reserved_confirmed_and_released() {
     let app = app().await;
     let product = r#"{"name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"shards":2}"#;
     call(&app, "PUT", "/inventory/PROD-1", product).await;
@@ -61,7 +61,7 @@ async fn an_order_reserves_buys_and_returns() {
 }
 
 #[tokio::test]
-async fn every_refusal_is_a_problem() {
+async fn every_error_is_a_problem() {
     let app = app().await;
     let too_long = format!(r#"{{"name":"{}"}}"#, "x".repeat(70_000));
     let reserve = &format!(r#"{{"order_id":"{ORDER}","items":[{{"product_id":"NONE","quantity":1}}]}}"#);

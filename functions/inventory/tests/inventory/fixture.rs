@@ -1,4 +1,4 @@
-//! A store of a test's own, and what a test asks of it.
+//! An inventory table for one test, and helpers to fill and read it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,18 +11,19 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use inventory::{Refusal, Store};
+use inventory::{StockError, Store};
 use test_dynamodb::TestDynamoDb;
 use wire::inventory::{Product, PutProduct};
 use wire::{Line, OrderId, ProductId, UnitPrice};
 
-pub(crate) struct World {
+/// An emulated table and a store over it.
+pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) table: String,
     pub(crate) store: Store,
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn start() -> Self {
         let dynamodb = TestDynamoDb::start().await.unwrap();
         let table = dynamodb.table("InventoryTable").unwrap();
@@ -30,38 +31,51 @@ impl World {
         Self { client: dynamodb.client, table, store }
     }
 
-    /// The same table, through a client with this interceptor.
+    /// The same table, through a client with this interceptor and short retry pauses.
     pub(crate) fn store_with(&self, interceptor: impl Intercept + 'static) -> Store {
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
         let config = self.client.config().to_builder().retry_config(retries);
         Store::new(Client::from_conf(config.interceptor(interceptor).build()), self.table.clone())
     }
 
-    pub(crate) async fn stock(&self, id: &str, available: u32) -> ProductId {
-        self.stock_in(id, available, None).await.unwrap().product_id
+    /// Creates a product with one shard.
+    pub(crate) async fn add_product(&self, id: &str, available: u32) -> ProductId {
+        self.put_product(id, available, None).await.unwrap().product_id
     }
 
-    pub(crate) async fn stock_in(&self, id: &str, available: u32, shards: Option<u16>) -> Result<Product, Refusal> {
+    /// Creates or changes a product.
+    pub(crate) async fn put_product(
+        &self,
+        id: &str,
+        available: u32,
+        shards: Option<u16>,
+    ) -> Result<Product, StockError> {
         let unit_price = UnitPrice::from_millis(99_995).unwrap();
         let currency = "USD".to_owned().try_into().unwrap();
         let put = PutProduct { name: "A thing".parse().unwrap(), unit_price, currency, available, shards };
-        self.store.put_product(&id.parse().unwrap(), &put).await.unwrap()
+        inventory::put_product(&self.store, &id.parse().unwrap(), &put).await.unwrap()
     }
 
-    /// Pieces that are available, reserved and sold.
+    /// The units that are available, reserved and sold.
     pub(crate) async fn counts(&self, id: &ProductId) -> (u32, u32, u32) {
-        let Product { available, reserved, sold, .. } = self.store.product(id).await.unwrap().unwrap();
+        let Product { available, reserved, sold, .. } = inventory::product(&self.store, id).await.unwrap().unwrap();
         (available, reserved, sold)
     }
 
-    /// Every item of the table whose key begins so.
+    /// Every item of the table whose key begins with `prefix`.
     pub(crate) async fn items(&self, prefix: &str) -> Vec<HashMap<String, AttributeValue>> {
         let items = self.client.scan().table_name(&self.table).send().await.unwrap().items.unwrap();
         items.into_iter().filter(|item| item["pk"].as_s().unwrap().starts_with(prefix)).collect()
     }
 
-    /// Writes a hold as a reservation would that has not looked for the settlement yet.
-    pub(crate) async fn place_stray(&self, product: &ProductId, order: OrderId, reservation_id: &str, quantity: u32) {
+    /// Writes a hold as a slow request does that has not read the settlement yet.
+    pub(crate) async fn place_late_hold(
+        &self,
+        product: &ProductId,
+        order: OrderId,
+        reservation_id: &str,
+        quantity: u32,
+    ) {
         let hold = HashMap::from([
             ("reservation_id".to_owned(), AttributeValue::S(reservation_id.to_owned())),
             ("quantity".to_owned(), AttributeValue::N(quantity.to_string())),
@@ -87,7 +101,7 @@ pub(crate) fn number(item: &HashMap<String, AttributeValue>, attribute: &str) ->
     item[attribute].as_n().unwrap().parse().unwrap()
 }
 
-/// Puts a server's failure, after which the SDK would ask again, in place of an answer.
+/// Replaces a response by a server error, after which the SDK would retry.
 pub(crate) fn lose(answer: &mut BeforeDeserializationInterceptorContextMut<'_>) {
     *answer.response_mut() = HttpResponse::new(StatusCode::try_from(500).unwrap(), SdkBody::empty());
 }

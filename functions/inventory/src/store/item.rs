@@ -1,0 +1,126 @@
+//! The items of the table. Their key is `pk`:
+//!
+//! | `pk` | Item |
+//! |---|---|
+//! | `PRODUCT#{product_id}` | a product: its catalogue entry ([`ProductItem`]) and the first shard of its stock ([`ShardItem`]) |
+//! | `PRODUCT#{product_id}#{shard}` | a further shard, from 1 ([`ShardItem`]) |
+//! | `SETTLEMENT#{order_id}` | the settlement of an order's reservation ([`SettlementItem`]) |
+//!
+//! Each shard has a partition key of its own because DynamoDB takes 1,000 write units per second for one key.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Context as _;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use wire::{Currency, OrderId, ProductId};
+
+use crate::allocation::Allocation;
+use crate::reservation::{Decision, Hold, ReservationId, Settlement};
+use crate::stock::Shard;
+
+/// An item's attributes.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// A product's catalogue entry.
+#[derive(Debug, Deserialize)]
+pub(super) struct ProductItem {
+    pub(super) name: String,
+    pub(super) unit_price_millis: i64,
+    pub(super) currency: Currency,
+    /// The number of shards. Another program may write the item without it.
+    #[serde(default = "one")]
+    pub(super) shards: u16,
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// A shard's counters and holds.
+#[derive(Debug, Deserialize)]
+pub(super) struct ShardItem {
+    product_id: ProductId,
+    /// Absent from the first shard.
+    #[serde(default)]
+    shard: u16,
+    stock: u32,
+    reserved: u32,
+    sold: u32,
+    /// Another program may write the item without it.
+    holds: Option<BTreeMap<OrderId, HoldItem>>,
+}
+
+/// A hold, as the value of its order's id in a shard's `holds`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HoldItem {
+    reservation_id: ReservationId,
+    quantity: u32,
+}
+
+/// A settlement.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SettlementItem {
+    pk: String,
+    order_id: OrderId,
+    state: Decision,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reservation_id: Option<ReservationId>,
+    #[serde(default)]
+    parts: Vec<Allocation>,
+}
+
+/// The `pk` of a shard. Shard 0 is the product's own item.
+pub(crate) fn shard_key(product: &ProductId, shard: u16) -> String {
+    if shard == 0 { format!("PRODUCT#{product}") } else { format!("PRODUCT#{product}#{shard}") }
+}
+
+/// The `pk` of an order's settlement.
+pub(crate) fn settlement_key(order: OrderId) -> String {
+    format!("SETTLEMENT#{order}")
+}
+
+/// The primary key with this `pk`.
+pub(super) fn key(pk: String) -> Item {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk))])
+}
+
+/// The `pk` of an item or key.
+pub(super) fn pk(item: &Item) -> anyhow::Result<String> {
+    let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
+    pk.cloned().context("an item has no pk")
+}
+
+impl From<ShardItem> for Shard {
+    fn from(item: ShardItem) -> Self {
+        let ShardItem { product_id, shard: number, stock, reserved, sold, holds } = item;
+        let hold = |(order_id, HoldItem { reservation_id, quantity })| Hold {
+            order_id,
+            reservation_id,
+            allocation: Allocation { product_id: product_id.clone(), shard: number, quantity },
+        };
+        let has_holds_map = holds.is_some();
+        let holds = holds.into_iter().flatten().map(hold).collect();
+        Self { number, stock, reserved, sold, holds, has_holds_map }
+    }
+}
+
+impl From<&Hold> for HoldItem {
+    fn from(hold: &Hold) -> Self {
+        Self { reservation_id: hold.reservation_id, quantity: hold.allocation.quantity }
+    }
+}
+
+impl From<&Settlement> for SettlementItem {
+    fn from(settlement: &Settlement) -> Self {
+        let Settlement { order_id, decision: state, reservation_id, sold: parts } = settlement.clone();
+        Self { pk: settlement_key(order_id), order_id, state, reservation_id, parts }
+    }
+}
+
+impl From<SettlementItem> for Settlement {
+    fn from(item: SettlementItem) -> Self {
+        let SettlementItem { order_id, state: decision, reservation_id, parts: sold, .. } = item;
+        Self { order_id, decision, reservation_id, sold }
+    }
+}
