@@ -31,7 +31,15 @@ def tokens():
         yield f"{method}{json.dumps(HEADER)}\n{json.dumps(CLAIMS)}\nsignature"
     for change in ({"alg": "none"}, {"alg": "HS256"}, {"jku": "https://issuer"}, {"crit": ["exp"]}, {"typ": "JWT"}):
         yield f"i{json.dumps(HEADER | change)}\n{json.dumps(CLAIMS)}"
-    for change in ({"exp": 0}, {"nbf": 9e9}, {"aud": ["x", "orders"]}, {"iss": "x"}, {"iss": ["https://issuer"]}, {"sub": 1}, {"exp": "1"}):
+    for change in (
+        {"exp": 0},
+        {"nbf": 9e9},
+        {"aud": ["x", "orders"]},
+        {"iss": "x"},
+        {"iss": ["https://issuer"]},
+        {"sub": 1},
+        {"exp": "1"},
+    ):
         yield f"i{json.dumps(HEADER)}\n{json.dumps(CLAIMS | change)}"
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (HEADER, CLAIMS))
     yield "." + ".".join([*encoded, "signature"])

@@ -1,5 +1,6 @@
-//! The telemetry contract: the tables in `contract/*.yaml` say which spans, metrics and log records three orders and a poison
-//! record produce at a real collector. The checks compare both ways: nothing is missing, and nothing is undeclared.
+//! The telemetry contract: the tables in `contract/*.yaml` say which spans, metrics and log records three orders and a
+//! poison record produce at a real collector. The checks compare both ways: nothing is missing, and nothing is
+//! undeclared.
 
 mod attributes;
 mod count;
@@ -37,8 +38,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// How often the recording is read while telemetry is missing.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often an order is placed. On a busy machine a call can time out and be retried. The tables do not describe the trace of
-/// such an order, so another order is placed.
+/// How often an order is placed. On a busy machine a call can time out and be retried. The tables do not describe the
+/// trace of such an order, so another order is placed.
 const ATTEMPTS: u32 = 3;
 
 /// The recorded orders: the name in the tables, the body without its user, and the status of the response.
@@ -76,8 +77,8 @@ pub(crate) async fn check_recorded_orders(fixture: &Fixture) -> Result<()> {
     expect_none(violations.await?)
 }
 
-/// Checks all telemetry of the run so far: every metric is in metrics.yaml, and every span attribute has a current name of the
-/// semantic conventions.
+/// Checks all telemetry of the run so far: every metric is in metrics.yaml, and every span attribute has a current name
+/// of the semantic conventions.
 pub(crate) fn check_run(fixture: &Fixture) -> Result<()> {
     let recorded = Recorded::read(&fixture.stack().recording())?;
     let contract = Contract::read()?;

@@ -1,4 +1,5 @@
-//! Many orders while processes are killed and emulators restarted. Once the system is idle again, every promise must hold.
+//! Many orders while processes are killed and emulators restarted. Once the system is idle again, every promise must
+//! hold.
 
 mod buyer;
 mod idle;
@@ -25,7 +26,8 @@ const ORDERS: usize = 80;
 /// How many buyers are active at a time.
 const PARALLEL: usize = 16;
 
-/// Longest time until the system is idle. It takes over a minute, because a killed worker's lease on its order must end first.
+/// Longest time until the system is idle. It takes over a minute, because a killed worker's lease on its order must end
+/// first.
 const DEADLINE: Duration = Duration::from_secs(240);
 
 /// The products: id, units, number of shards.

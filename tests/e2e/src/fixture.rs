@@ -9,9 +9,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use local_stack::{Config, Stack, cli};
 use tokio::runtime::Runtime;
 
-/// When a notification job is delivered again after its receiver was killed. The template's three minutes would make the tests
-/// slow. A killed delivery keeps its claim for 60 s, and the job must not be received five times within that time, because it
-/// would go to the dead-letter queue.
+/// When a notification job is delivered again after its receiver was killed. The template's three minutes would make
+/// the tests slow. A killed delivery keeps its claim for 60 s, and the job must not be received five times within that
+/// time, because it would go to the dead-letter queue.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The running stack, and the runtime that it and the tests run on.

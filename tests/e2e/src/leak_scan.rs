@@ -23,7 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// How often the traces are looked up.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends sentinels in every part of a request, waits until the traces have arrived, and searches all logs and telemetry.
+/// Sends sentinels in every part of a request, waits until the traces have arrived, and searches all logs and
+/// telemetry.
 pub(crate) async fn check(fixture: &Fixture) -> Result<()> {
     let sentinels = Sentinels::new();
     let sent = sentinels.send(fixture).await?;
@@ -39,7 +40,8 @@ pub(crate) async fn check(fixture: &Fixture) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the viewer has a span of each trace. The collector's forwarded telemetry is recorded before the viewer has it.
+/// Waits until the viewer has a span of each trace. The collector's forwarded telemetry is recorded before the viewer
+/// has it.
 async fn wait_for_traces(fixture: &Fixture, trace_ids: &[String]) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
     loop {

@@ -1,4 +1,5 @@
-//! The configuration of the collector that runs beside every function on AWS: `crates/telemetry/collector/collector.yaml`.
+//! The configuration of the collector that runs beside every function on AWS:
+//! `crates/telemetry/collector/collector.yaml`.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Compares the metrics that the code declares with the rows of the telemetry contract. Nothing is started, so that a
 //! difference shows in seconds and not only at the end of the end-to-end test.
-#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

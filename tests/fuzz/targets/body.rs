@@ -1,5 +1,5 @@
-//! Request and response bodies: parsing never panics, a parsed body survives a round trip, and an order's lines are within their
-//! limits.
+//! Request and response bodies: parsing never panics, a parsed body survives a round trip, and an order's lines are
+//! within their limits.
 
 #![no_main]
 

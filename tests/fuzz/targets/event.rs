@@ -1,5 +1,5 @@
-//! Events: whatever a stream, a topic or a queue contains, the functions never panic, and their partial batch responses name only
-//! records that exist. Two other text inputs are tested too: the Idempotency-Key and the cursor of a page.
+//! Events: whatever a stream, a topic or a queue contains, the functions never panic, and their partial batch responses
+//! name only records that exist. Two other text inputs are tested too: the Idempotency-Key and the cursor of a page.
 //!
 //! The real handlers run, with a DynamoDB that answers every call with an empty object.
 

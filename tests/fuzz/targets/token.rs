@@ -1,8 +1,8 @@
 //! Bearer tokens: no forged token is accepted, and an accepted token has valid claims.
 //!
-//! The first byte of an input is the signing method. With `i`, `h` and `n` the first line is a header and the second line has the
-//! claims: `i` signs them with the issuer's key, `h` uses the issuer's public key as an HMAC secret, and `n` takes the rest of the
-//! input as the signature. With any other byte, the rest of the input is the token.
+//! The first byte of an input is the signing method. With `i`, `h` and `n` the first line is a header and the second
+//! line has the claims: `i` signs them with the issuer's key, `h` uses the issuer's public key as an HMAC secret, and
+//! `n` takes the rest of the input as the signature. With any other byte, the rest of the input is the token.
 
 #![no_main]
 
@@ -64,7 +64,8 @@ static EXPECTED: LazyLock<Expected> =
 fuzz_target!(|input: &[u8]| {
     let Some((method, rest)) = input.split_first() else { return };
     let mut parts = rest.splitn(3, |byte| *byte == b'\n');
-    let (header, claims, signature) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (header, claims, signature) =
+        (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let encode = |part: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(part);
     let signed = format!("{}.{}", encode(header.unwrap_or_default()), encode(claims));
     let signed_by_issuer = *method == b'i';

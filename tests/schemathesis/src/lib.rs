@@ -1,5 +1,5 @@
-//! Runs schemathesis against a running stack: it generates thousands of valid and invalid requests from `/openapi.json` and checks
-//! every response.
+//! Runs schemathesis against a running stack: it generates thousands of valid and invalid requests from `/openapi.json`
+//! and checks every response.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -26,7 +26,8 @@ const LIFETIME: u32 = 7200;
 #[derive(Args, Clone, Debug)]
 pub struct Run {
     /// Examples of each API operation, and of sequences of operations; 750 are more than 10,000 requests
-    #[arg(long, env = "EXAMPLES", default_value_t = 750, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, env = "EXAMPLES", default_value_t = 750, value_name = "COUNT")]
+    #[arg(value_parser = value_parser!(u32).range(1..))]
     pub examples: u32,
 
     /// Seed of the generator: the same seed generates the same examples
@@ -76,7 +77,8 @@ pub async fn run(stack: &Stack, run: &Run, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// A file with the tokens of two users, in the format that schemathesis reads (Web Fuzzing Commons). Only its owner can read it.
+/// A file with the tokens of two users, in the format that schemathesis reads (Web Fuzzing Commons). Only its owner can
+/// read it.
 fn tokens() -> Result<tempfile::NamedTempFile> {
     let signer = Signer::local()?;
     let user = |name: &str, user: &str| {

@@ -7,7 +7,8 @@ use clap::Parser;
 use local_stack::{Config, cli};
 use schemathesis::{Output, Run};
 
-/// Start the stack, send it valid and invalid requests that are generated from its OpenAPI document, and check every response.
+/// Start the stack, send it valid and invalid requests that are generated from its OpenAPI document, and check every
+/// response.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {

@@ -1,5 +1,5 @@
-//! An emulated DynamoDB for one test, with the tables of `template.yaml`. It runs in the test's process and ends with it; the SDK
-//! reaches it over HTTP, as it reaches AWS.
+//! An emulated DynamoDB for one test, with the tables of `template.yaml`. It runs in the test's process and ends with
+//! it; the SDK reaches it over HTTP, as it reaches AWS.
 
 use std::path::Path;
 

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::contract::pattern::Pattern;
 
-/// Patterns by attribute name. An attribute whose name ends with `?` may be missing; one with the value null must be missing.
+/// Patterns by attribute name. An attribute whose name ends with `?` may be missing; one with the value null must be
+/// missing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct ExpectedAttributes(BTreeMap<String, Pattern>);

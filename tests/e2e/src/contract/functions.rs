@@ -10,8 +10,8 @@ use local_sam_template::{DeclaredFunction, Template, Trigger};
 pub(super) struct FunctionGroups(BTreeMap<String, BTreeSet<String>>);
 
 impl FunctionGroups {
-    /// The groups of a template's functions: `all`; by trigger `http`, `sqs`, `kafka`, `stream` and `schedule`; and `tables` and
-    /// `callers`, the functions whose environment names a table or another function's URL.
+    /// The groups of a template's functions: `all`; by trigger `http`, `sqs`, `kafka`, `stream` and `schedule`; and
+    /// `tables` and `callers`, the functions whose environment names a table or another function's URL.
     pub(super) fn of(template: &Template) -> Result<Self> {
         let (tables, functions) = (template.table_names()?, template.declared_functions()?);
         let url = |function: &DeclaredFunction| format!("{}Url", function.logical_id);

@@ -28,7 +28,8 @@ pub(super) struct LogRow {
 }
 
 impl Contract {
-    /// Every difference of the log records in the spans of a trace from their rows. `all_spans` are the ids of all recorded spans.
+    /// Every difference of the log records in the spans of a trace from their rows. `all_spans` are the ids of all
+    /// recorded spans.
     pub(super) fn log_violations(
         &self,
         trace: &str,

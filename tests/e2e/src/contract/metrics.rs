@@ -84,8 +84,8 @@ impl Contract {
         violations
     }
 
-    /// The points that are missing: of services that must report a metric, and with required attributes. A service that has no
-    /// span in the recorded traces may not have run, so it does not have to report anything.
+    /// The points that are missing: of services that must report a metric, and with required attributes. A service that
+    /// has no span in the recorded traces may not have run, so it does not have to report anything.
     pub(super) fn missing_metrics(&self, points: &[Point]) -> Vec<String> {
         let reported: HashSet<_> = points.iter().map(|point| (&*point.metric, service(&point.resource))).collect();
         let traced = self.spans.services();

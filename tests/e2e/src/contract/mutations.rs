@@ -1,5 +1,5 @@
-//! A mutation test of the contract check: each mutation makes valid telemetry break the contract, and the check must report
-//! exactly that.
+//! A mutation test of the contract check: each mutation makes valid telemetry break the contract, and the check must
+//! report exactly that.
 
 mod sample;
 

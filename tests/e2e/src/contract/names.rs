@@ -1,8 +1,9 @@
-//! The names that the tables may use: those of the metrics and attributes that `crates/telemetry/src/metrics.rs` declares, further
-//! current names of the semantic conventions, as constants of their crate, and a few that the conventions do not have.
+//! The names that the tables may use: those of the metrics and attributes that `crates/telemetry/src/metrics.rs`
+//! declares, further current names of the semantic conventions, as constants of their crate, and a few that the
+//! conventions do not have.
 //!
-//! A deprecated constant does not compile here, a name that is not here is a violation in a table, and telemetry that is not in
-//! a table is a violation too. So no function can emit a deprecated name.
+//! A deprecated constant does not compile here, a name that is not here is a violation in a table, and telemetry that
+//! is not in a table is a violation too. So no function can emit a deprecated name.
 
 #![deny(deprecated)]
 

@@ -15,8 +15,8 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    /// Whether a value matches. `<int>` and `<bool>` match every value of the type. A text that begins with `~` is a regular
-    /// expression for a complete text, or for the JSON of an array. Anything else matches an equal value.
+    /// Whether a value matches. `<int>` and `<bool>` match every value of the type. A text that begins with `~` is a
+    /// regular expression for a complete text, or for the JSON of an array. Anything else matches an equal value.
     pub(super) fn matches(&self, found: &Value) -> bool {
         match (&self.regex, found) {
             (Some(regex), Value::String(text)) => regex.is_match(text),

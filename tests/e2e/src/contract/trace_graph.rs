@@ -11,7 +11,8 @@ pub(super) struct TraceGraph<'a> {
 
 impl<'a> TraceGraph<'a> {
     /// The spans of an order: those of its trace; for each of its messages, the processing of it with all ancestors and
-    /// descendants; and the invocations that its spans link to. Other messages of the same batch belong to other orders.
+    /// descendants; and the invocations that its spans link to. Other messages of the same batch belong to other
+    /// orders.
     pub(super) fn of_trace(recorded: &'a [Span], trace_id: &str) -> Self {
         let mut graph = Self { spans: HashMap::new() };
         recorded.iter().filter(|span| span.trace_id == trace_id).for_each(|span| graph.add(span));

@@ -36,8 +36,8 @@ impl fmt::Display for Leak<'_> {
 const CONTEXT: usize = 80;
 
 impl Detector {
-    /// A detector of the parts of these tokens, of sentinels with this marker, and of the usual forms of secrets and personal
-    /// data.
+    /// A detector of the parts of these tokens, of sentinels with this marker, and of the usual forms of secrets and
+    /// personal data.
     pub(super) fn new(tokens: &[String], marker: &str) -> Result<Self> {
         let parts: BTreeSet<_> = tokens.iter().flat_map(|token| token.split('.')).map(regex::escape).collect();
         let parts = parts.into_iter().collect::<Vec<_>>().join("|");

@@ -45,8 +45,8 @@ fn recorded<T: Signal>(fixture: &Fixture, service: &str) -> Result<Vec<(String, 
     Ok(requests)
 }
 
-/// Every text of a protobuf message in its order, one per line: an attribute's name comes before its value. It does not depend on
-/// the message's type, so texts in fields that this version of the type does not know are found too.
+/// Every text of a protobuf message in its order, one per line: an attribute's name comes before its value. It does not
+/// depend on the message's type, so texts in fields that this version of the type does not know are found too.
 fn texts(message: &[u8]) -> String {
     let mut texts = String::new();
     for field in fields(message).unwrap_or_default() {

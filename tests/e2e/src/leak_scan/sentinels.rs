@@ -35,8 +35,8 @@ impl Sentinels {
         Self { marker: format!("sentinel{:x}", Uuid::new_v4().as_fields().0) }
     }
 
-    /// A text in every sentinel except the e-mail addresses in paths and the card numbers, which the detector recognises by
-    /// their form.
+    /// A text in every sentinel except the e-mail addresses in paths and the card numbers, which the detector
+    /// recognises by their form.
     pub(super) fn marker(&self) -> &str {
         &self.marker
     }
