@@ -1,4 +1,4 @@
-//! What the commands do around a stack: start it, run something, stop it, whatever happens.
+//! Runs a command against a stack: starts the stack, runs the command, and always stops the stack.
 
 use std::convert::Infallible;
 use std::fs::{self, File};
@@ -13,51 +13,51 @@ use tracing_subscriber::EnvFilter;
 use crate::token::{Grant, Signer};
 use crate::{Config, Stack, demo};
 
-/// How shells report a program that Ctrl-C ended.
+/// The exit code of a program that was ended by Ctrl-C: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
 const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default();
 
-/// `local-stack up`: the stack until Ctrl-C, which is its normal end.
+/// `local-stack up`: runs the stack until Ctrl-C, which counts as success.
 ///
 /// # Errors
-/// When the stack cannot start, or a part dies.
+/// When the stack cannot start, or a part of it exits.
 pub async fn up(config: Config) -> Result<ExitCode> {
     with_stack(config, async |stack| stay_up(stack).await.map(drop)).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// `local-stack demo`: places one order and prints its trace; with `keep`, the stack then stays up until Ctrl-C.
+/// `local-stack demo`: places one order and prints its trace. With `keep`, the stack then keeps running until Ctrl-C.
 ///
 /// # Errors
-/// When the stack cannot start, a part dies, or the order's trace is incomplete; the error names what is missing.
+/// When the stack cannot start, a part of it exits, or the order's trace is incomplete. The error names the missing spans.
 pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
-    let mut printed = false;
+    let mut completed = false;
     let exit = with_stack(config, async |stack| {
         demo::run(stack, keep).await?;
-        printed = true;
+        completed = true;
         if keep {
             stay_up(stack).await?;
         }
         Ok(())
     })
     .await?;
-    Ok(if printed { ExitCode::SUCCESS } else { exit })
+    Ok(if completed { ExitCode::SUCCESS } else { exit })
 }
 
-/// Starts a stack, runs `body` until it ends, Ctrl-C is pressed or a part dies, and stops the stack. A second Ctrl-C stops
-/// without waiting. The exit code says whether `body` ended by itself.
+/// Starts a stack, runs `body` until it returns, Ctrl-C is pressed or a part of the stack exits, and stops the stack. A second
+/// Ctrl-C kills it instead of waiting. The exit code is 130 if `body` was interrupted.
 ///
 /// # Errors
-/// When the stack cannot start or a part dies, and those of `body`.
+/// When the stack cannot start, a part of it exits, or `body` fails.
 pub async fn with_stack(config: Config, body: impl AsyncFnOnce(&Stack) -> Result<()>) -> Result<ExitCode> {
     log_to_file(&config)?;
-    let mut interrupts = Interrupts::new()?;
+    let mut interrupts = Interrupts::listen()?;
     let stack = tokio::select! {
         stack = Stack::start(config) => stack?,
         () = interrupts.next() => {
-            anstream::println!("stopped while starting: nothing is left running");
+            anstream::println!("interrupted during the start: nothing is left running");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
@@ -73,7 +73,7 @@ pub async fn with_stack(config: Config, body: impl AsyncFnOnce(&Stack) -> Result
     outcome
 }
 
-/// The exit code of a command; an error goes to stderr.
+/// The exit code of a command. An error is printed to stderr.
 pub fn exit_code(result: Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         anstream::eprintln!("{RED}error:{RED:#} {error:#}");
@@ -81,7 +81,7 @@ pub fn exit_code(result: Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// Says how to use the stack, and stays until somebody else ends it.
+/// Prints how to use the stack, and waits forever.
 async fn stay_up(stack: &Stack) -> Result<Infallible> {
     let endpoints = stack.endpoints();
     let token = Signer::local()?.token(&Grant::to(demo::USER))?;
@@ -94,7 +94,7 @@ async fn stay_up(stack: &Stack) -> Result<Infallible> {
 {BOLD}OTLP{BOLD:#}     {otlp}
 {BOLD}Logs{BOLD:#}     {logs}
 
-{BOLD}Place an order{BOLD:#} (the token lasts an hour; `make token` prints another):
+{BOLD}Place an order{BOLD:#} (the token is valid for one hour; `make token` prints a new one):
 
 curl -i {api}/api/orders \\
   -H 'content-type: application/json' \\
@@ -113,13 +113,13 @@ Ctrl-C stops everything.",
     pending().await
 }
 
-/// What this program itself has to say, the poller included, goes where the other parts' logs are.
+/// Sends the log of this process (the proxy, the poller and the trace viewer) to a file beside the logs of the other parts.
 ///
 /// # Errors
-/// When the folder cannot be written.
+/// When the file cannot be written.
 pub fn log_to_file(config: &Config) -> Result<()> {
     let path = config.log("local-stack");
-    fs::create_dir_all(path.parent().unwrap_or(&path)).context("cannot create the folder of the logs")?;
+    fs::create_dir_all(path.parent().unwrap_or(&path)).context("cannot create the log folder")?;
     let file = File::options().create(true).append(true).open(&path);
     let file = file.with_context(|| format!("cannot write {}", path.display()))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -127,14 +127,14 @@ pub fn log_to_file(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Ctrl-C and SIGTERM, which mean the same here.
+/// Ctrl-C and SIGTERM, which are treated alike.
 struct Interrupts {
     ctrl_c: Signal,
     terminate: Signal,
 }
 
 impl Interrupts {
-    fn new() -> Result<Self> {
+    fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self { ctrl_c: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }

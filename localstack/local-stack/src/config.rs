@@ -1,21 +1,21 @@
-//! What a run of the local stack can be told: its ports, its size, where its files go.
+//! Settings of a run: ports, number of function instances, folders.
 
 use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, value_parser};
 
-use crate::{ports, root};
+use crate::ports::{self, Port};
+use crate::root;
 
-/// Where the local stack listens, how many copies of each function it runs, and where its files go. Everything listens
-/// on 127.0.0.1 only.
+/// Settings of a local stack. Each option is also an environment variable. Everything listens on 127.0.0.1 only.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Port of the API: the gateway's routes, function URLs and the Lambda Invoke API
+    /// Port of the API: the gateway's routes, the function URLs and the Lambda Invoke API
     #[arg(long, env = "API_PORT", default_value_t = 9000, value_name = "PORT")]
     pub api_port: u16,
 
-    /// Port of the AWS emulator: DynamoDB, its streams, and SQS
+    /// Port of the AWS emulator: DynamoDB, DynamoDB Streams and SQS
     #[arg(long, env = "AWS_PORT", default_value_t = 4566, value_name = "PORT")]
     pub aws_port: u16,
 
@@ -35,48 +35,48 @@ pub struct Config {
     #[arg(long, env = "VIEWER_PORT", default_value_t = 16686, value_name = "PORT")]
     pub viewer_port: u16,
 
-    /// Copies of each function: how many of its invocations can run at once
-    #[arg(long, env = "FUNCTION_CONCURRENCY", default_value_t = 2, value_name = "COPIES")]
+    /// Instances of each function: how many of its invocations can run at the same time
+    #[arg(long, env = "FUNCTION_CONCURRENCY", default_value_t = 2, value_name = "INSTANCES")]
     #[arg(value_parser = value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
-    /// Requests a second that a user may make [default: as in template.yaml]
+    /// Requests per second that one user may make [default: as in template.yaml]
     #[arg(long, env = "RATE_LIMIT_RATE", value_name = "REQUESTS", value_parser = value_parser!(u32).range(1..))]
     pub rate_limit_rate: Option<u32>,
 
-    /// Requests at once that a user may make after a pause [default: as in template.yaml]
+    /// Requests that one user may make at once after a pause [default: as in template.yaml]
     #[arg(long, env = "RATE_LIMIT_BURST", value_name = "REQUESTS", value_parser = value_parser!(u32).range(1..))]
     pub rate_limit_burst: Option<u32>,
 
-    /// Folder of the logs (`logs/<part>.log`), emptied at start, and of the emulators' data, which does not
-    /// outlive the run.
+    /// Folder of the logs (`logs/<part>.log`), which are emptied at start, and of the emulators' data, which is deleted when
+    /// the stack stops.
     #[arg(skip = root().join(".local"))]
     pub dir: PathBuf,
 
-    /// Whether a part that becomes ready is told on stdout.
+    /// Whether each part is printed to stdout when it becomes ready.
     #[arg(skip = true)]
     pub progress: bool,
 
-    /// Whether `dir` is removed by [`Stack::stop`](crate::Stack::stop); a stack that is dropped instead always leaves
+    /// Whether [`Stack::stop`](crate::Stack::stop) removes `dir`. A stack that is dropped without being stopped never removes
     /// it.
     #[arg(skip = false)]
     pub remove_dir: bool,
 
-    /// Where the functions send their telemetry instead of to the collector.
+    /// The OTLP endpoint that the functions send their telemetry to, if it is not the collector.
     #[arg(skip)]
     pub otlp_endpoint: Option<String>,
 
-    /// Whether everything that the collector sends on is recorded, in `dir`'s folder `otlp`.
+    /// Whether everything that the collector exports is recorded, in the folder `otlp` of `dir`.
     #[arg(skip = false)]
     pub record: bool,
 }
 
 impl Config {
-    /// A silent stack on free ports with its own folder and a recording, for tests: `dir` is removed when the stack is
-    /// stopped, and stays, with the logs, when a failing test drops it.
+    /// For tests: a silent stack on free ports, with its own folder and a recording. `dir` is removed when the stack is stopped,
+    /// and kept, with the logs, when a failing test drops it.
     ///
     /// # Errors
-    /// When the system has no free ports.
+    /// When there are not enough free ports.
     pub fn free_ports(dir: impl Into<PathBuf>) -> io::Result<Self> {
         let [api_port, aws_port, kafka_port, otlp_port, viewer_port] = ports::free()?;
         let (dir, concurrency) = (dir.into(), 2);
@@ -98,19 +98,19 @@ impl Config {
         })
     }
 
-    /// The folder of the recording.
+    /// The folder of the recorded OTLP requests.
     pub(crate) fn recording(&self) -> PathBuf {
         self.dir.join("otlp")
     }
 
-    /// The log file of one part.
+    /// The log file of a part of the stack.
     pub(crate) fn log(&self, part: &str) -> PathBuf {
         self.dir.join("logs").join(format!("{part}.log"))
     }
 
-    /// The ports that will be listened on and can be chosen, with what each is for and the name of its variable.
-    pub(crate) fn ports(&self) -> Vec<ports::Port> {
-        let port = |number, purpose, variable| ports::Port { number, purpose, variable };
+    /// The configurable ports that the stack will listen on.
+    pub(crate) fn ports(&self) -> Vec<Port> {
+        let port = |number, purpose, variable| Port { number, purpose, variable };
         let kafka = port(self.kafka_port, "the Kafka broker", "KAFKA_PORT");
         let always = [
             port(self.api_port, "the API", "API_PORT"),
@@ -119,5 +119,24 @@ impl Config {
             port(self.viewer_port, "the trace viewer", "VIEWER_PORT"),
         ];
         always.into_iter().chain(self.kafka_bootstrap_servers.is_none().then_some(kafka)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn every_port_option_is_in_the_list_of_ports() {
+        let command = Config::augment_args(Command::new("up"));
+        let options = command.get_arguments().filter(|option| option.get_id().as_str().ends_with("_port"));
+        let variables: BTreeSet<_> = options.filter_map(|option| option.get_env()?.to_str()).collect();
+        let config = Config::free_ports("unused").unwrap();
+        let listed: BTreeSet<_> = config.ports().into_iter().map(|port| port.variable).collect();
+        assert_eq!(listed, variables, "Config::ports must list every option for a port");
     }
 }

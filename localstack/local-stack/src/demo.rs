@@ -1,4 +1,5 @@
-//! One order, shown from the request to its notification and its trace.
+//! `local-stack demo`: places one order and prints it, its notification and its complete trace. The end-to-end tests use the
+//! same order, list of hops and waits.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::Value;
 
 use crate::token::{Grant, Signer};
-use crate::{Stack, wait};
+use crate::{Stack, readiness};
 
 /// The user who places the order.
 pub const USER: &str = "USER-001";
@@ -19,7 +20,9 @@ pub const USER: &str = "USER-001";
 /// The tutorial's order.
 pub const ORDER: &str = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":199.99}"#;
 
-/// Every hop that the order's trace must show: service, span name, kind.
+/// The hops that the order's trace must contain to be complete: service, span name, kind. One hop per step that a reader of the
+/// trace looks for, which cannot be derived from template.yaml. Every span with its attributes is in
+/// tests/e2e/contract/spans.yaml; the first end-to-end test fails when a hop of this list is renamed or missing.
 pub const HOPS: [(&str, &str, SpanKind); 20] = [
     ("gateway", "POST /api/orders", Server),
     ("gateway", "POST /orders", Client),
@@ -43,22 +46,22 @@ pub const HOPS: [(&str, &str, SpanKind); 20] = [
     ("notification-delivery", "DynamoDB.UpdateItem", Client),
 ];
 
-/// How long the notification, and then the trace, may take.
+/// Longest wait for the notification, and again for the trace.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// No span for so long means that the trace has arrived: the collector passes spans on every 100 ms.
+/// A trace that has not grown for this long has arrived: the collector exports spans every 100 ms.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// How long one request may take: longer than the front's own deadline.
-const REQUEST: Duration = Duration::from_secs(40);
+/// Timeout of one request: longer than the API proxy's own.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 
 const BOLD: Style = Style::new().bold();
 
-/// Places the order, waits for its notification and its whole trace, and prints them; `kept` tells whether the stack,
-/// and with it the trace viewer, stays up afterwards.
+/// Places the order, waits for its notification and its complete trace, and prints them. `kept` says whether the stack, and with
+/// it the trace viewer, keeps running afterwards.
 ///
 /// # Errors
-/// Names what is missing: the answer, the notification, or the hops that the trace does not show.
+/// When the order fails, the notification does not arrive, or the trace stays incomplete. The error names the missing hops.
 pub async fn run(stack: &Stack, kept: bool) -> Result<()> {
     let customer = Customer::new(stack)?;
     let before = customer.stock().await?;
@@ -69,17 +72,17 @@ pub async fn run(stack: &Stack, kept: bool) -> Result<()> {
     anstream::println!("\n{BOLD}The order{BOLD:#}, placed in {milliseconds} ms:\n{order:#}");
     anstream::println!("\n{BOLD}Stock of PROD-123{BOLD:#}: {before} before, {after} after");
 
-    let order_id = order["order_id"].as_str().context("the order has no order_id")?;
+    let order_id = order["order_id"].as_str().context("the response has no order_id")?;
     let notification = notification(stack, order_id).await?;
     anstream::println!("\n{BOLD}Its notification{BOLD:#}:\n{notification:#}");
 
-    let tree = whole_trace(stack, &trace_id).await;
+    let tree = complete_trace(stack, &trace_id).await;
     anstream::println!("\n{BOLD}Its trace{BOLD:#}:\n{}", tree.render());
     let missing = tree.missing(&hops());
     if !missing.is_empty() {
         let names: Vec<_> =
             missing.iter().map(|hop| format!("{} {:?} `{}`", hop.service, hop.kind, hop.name)).collect();
-        bail!("the trace {trace_id} is not whole; missing: {}", names.join(", "));
+        bail!("the trace {trace_id} is not complete; missing hops: {}", names.join(", "));
     }
     let hint = if kept { "" } else { "\n(while the stack runs: `make demo ARGS=--keep` or `make up`)" };
     let (url, hops) = (&stack.endpoints().viewer_url, HOPS.len());
@@ -87,7 +90,7 @@ pub async fn run(stack: &Stack, kept: bool) -> Result<()> {
     Ok(())
 }
 
-/// Somebody with a token.
+/// A client of the API, with a token.
 struct Customer {
     http: reqwest::Client,
     api_url: String,
@@ -96,42 +99,43 @@ struct Customer {
 
 impl Customer {
     fn new(stack: &Stack) -> Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST).build()?;
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
         let token = Signer::local()?.token(&Grant::to(USER))?;
         Ok(Self { http, api_url: stack.endpoints().api_url.clone(), token })
     }
 
-    /// The order as the gateway answers it, and its trace's id.
+    /// The order in the gateway's response, and the id of its trace.
     async fn place_order(&self) -> Result<(Value, String)> {
         let request = self.http.post(format!("{}/api/orders", self.api_url)).body(ORDER);
         let request = request.header(CONTENT_TYPE, "application/json");
         let response = request.header(AUTHORIZATION, format!("Bearer {}", self.token)).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await?;
-        ensure!(status.is_success(), "the order was answered with {status}: {body}");
-        let trace_id = headers.get("x-trace-id").context("the answer has no x-trace-id header")?.to_str()?;
-        Ok((serde_json::from_str(&body).context("the order is not JSON")?, trace_id.to_owned()))
+        ensure!(status.is_success(), "the order failed with {status}: {body}");
+        let trace_id = headers.get("x-trace-id").context("the response has no x-trace-id header")?.to_str()?;
+        Ok((serde_json::from_str(&body).context("the response is not JSON")?, trace_id.to_owned()))
     }
 
-    /// What is left of PROD-123.
+    /// The available units of PROD-123.
     async fn stock(&self) -> Result<Value> {
         let request = self.http.get(format!("{}/api/inventory/PROD-123", self.api_url));
         let response = request.header(AUTHORIZATION, format!("Bearer {}", self.token)).send().await?;
-        let product: Value = response.error_for_status().context("the stock of PROD-123")?.json().await?;
+        let product: Value = response.error_for_status().context("cannot read the stock of PROD-123")?.json().await?;
         Ok(product["available"].clone())
     }
 }
 
-/// The delivered notification of an order, as it is stored, once it is.
+/// Waits until an order's notification is delivered; returns its item in the notifications table.
 ///
 /// # Errors
-/// When it is not there within [`DEADLINE`].
+/// When it is not delivered within [`DEADLINE`].
 pub async fn notification(stack: &Stack, order_id: &str) -> Result<Value> {
-    let table = &stack.resources().tables.get("NotificationsTable").context("there is no NotificationsTable")?.name;
+    let table = stack.resources().tables.get("NotificationsTable");
+    let table = &table.context("template.yaml has no NotificationsTable")?.name;
     let dynamodb = aws_sdk_dynamodb::Client::new(&stack.endpoints().sdk_config());
     let query = dynamodb.query().table_name(table).key_condition_expression("order_id = :order_id");
     let query = query.expression_attribute_values(":order_id", AttributeValue::S(order_id.to_owned()));
-    let item = wait::until("the delivered notification", DEADLINE, || async {
+    let item = readiness::until("the delivered notification", DEADLINE, || async {
         let items = query.clone().send().await.ok()?.items?;
         items.into_iter().find(|item| item.get("status") == Some(&AttributeValue::S("DELIVERED".to_owned())))
     })
@@ -139,26 +143,26 @@ pub async fn notification(stack: &Stack, order_id: &str) -> Result<Value> {
     Ok(serde_dynamo::from_item(item)?)
 }
 
-/// The trace, with every trace that links join to it, once every hop is there and nothing more comes; or else what
-/// there is at the deadline.
-pub async fn whole_trace(stack: &Stack, trace_id: &str) -> Tree {
-    let (mut spans, mut since) = (0, Instant::now());
-    let look = || {
+/// Waits until an order's trace, with the traces that are joined to it by links, has every hop and does not grow any more. At
+/// [`DEADLINE`], returns the trace as it is then.
+pub async fn complete_trace(stack: &Stack, trace_id: &str) -> Tree {
+    let (mut spans, mut grown_at) = (0, Instant::now());
+    let probe = || {
         let found = stack.traces().connected(trace_id);
         if found.len() != spans {
-            (spans, since) = (found.len(), Instant::now());
+            (spans, grown_at) = (found.len(), Instant::now());
         }
         let tree = Tree::build(&found, trace_id);
-        let whole = tree.missing(&hops()).is_empty() && since.elapsed() > QUIET;
-        async move { whole.then_some(tree) }
+        let complete = tree.missing(&hops()).is_empty() && grown_at.elapsed() > QUIET;
+        async move { complete.then_some(tree) }
     };
-    match wait::until("the whole trace", DEADLINE, look).await {
+    match readiness::until("the complete trace", DEADLINE, probe).await {
         Ok(tree) => tree,
         Err(_) => Tree::build(&stack.traces().connected(trace_id), trace_id),
     }
 }
 
-/// [`HOPS`] as [`Tree::missing`] wants them.
+/// [`HOPS`] in the form that [`Tree::missing`] takes.
 pub fn hops() -> Vec<Hop> {
     HOPS.iter().map(|(service, name, kind)| Hop::new(*service, *name, *kind)).collect()
 }

@@ -1,4 +1,4 @@
-//! The processes that stand in for AWS's services, and the collector.
+//! Starts the processes that stand in for AWS services, and the collector.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,51 +7,53 @@ use anyhow::Result;
 use tokio::process::Command;
 
 use crate::endpoints::REGION;
-use crate::lifecycle::{Failures, Phase};
-use crate::process::Group;
+use crate::failures::Failures;
+use crate::process_group::ProcessGroup;
 use crate::progress::Progress;
-use crate::supervisor::{Process, Supervisor};
-use crate::tools::{Tools, pinned};
-use crate::{Config, root, wait};
+use crate::restartable::{ProcessSpec, RestartableProcess};
+use crate::task_group::TaskGroup;
+use crate::tools::{Tools, pinned_version};
+use crate::{Config, readiness, root};
 
-/// How long a part may take to become ready: far more than it does, even on a machine that is busy compiling.
-pub(crate) const START: Duration = Duration::from_secs(60);
+/// Longest time until a part is ready. Much more than normal, for machines that are busy compiling.
+pub(crate) const START_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What the start of every part needs.
+/// Everything that is needed to start any part of the stack.
 pub(crate) struct Launcher {
     pub(crate) config: Config,
-    pub(crate) group: Group,
-    pub(crate) emulators: Phase,
+    pub(crate) group: ProcessGroup,
+    /// The tasks that watch the emulators' processes, and the servers in this process.
+    pub(crate) emulators: TaskGroup,
     pub(crate) failures: Failures,
     pub(crate) progress: Progress,
 }
 
 impl Launcher {
-    /// Starts an emulator. Its death before the stack's end is a failure of the stack.
-    pub(crate) fn launch(&self, name: &'static str, command: Command) -> Result<Supervisor> {
-        let process = Process { name, command, log: self.config.log(name) };
+    /// Starts an emulator. If it exits while the stack runs, the stack has failed.
+    pub(crate) fn launch(&self, name: &'static str, command: Command) -> Result<RestartableProcess> {
+        let process = ProcessSpec { name, command, log: self.config.log(name) };
         process.start(&self.emulators, self.failures.clone())
     }
 
-    /// MiniStack: DynamoDB, DynamoDB Streams and SQS. `state` is its own folder, where it saves all but the records of the
-    /// tables' streams when it is asked to end.
-    pub(crate) async fn aws(&self, tools: &Tools, state: &Path) -> Result<Supervisor> {
+    /// Starts MiniStack: DynamoDB, DynamoDB Streams and SQS. On SIGTERM it saves its state to the folder `state`, except the
+    /// records of streams.
+    pub(crate) async fn aws(&self, tools: &Tools, state: &Path) -> Result<RestartableProcess> {
         let port = self.config.aws_port;
         let mut command = self.group.command(&tools.ministack);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_REGION", REGION);
         command.env("PERSIST_STATE", "1").env("STATE_DIR", state);
-        let supervisor = self.launch("ministack", command)?;
+        let process = self.launch("ministack", command)?;
         self.aws_ready().await?;
-        Ok(supervisor)
+        Ok(process)
     }
 
-    /// Waits until MiniStack answers.
+    /// Waits until MiniStack is ready.
     pub(crate) async fn aws_ready(&self) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/_localstack/health", self.config.aws_port);
-        wait::healthy("MiniStack", &url, START).await
+        readiness::healthy("MiniStack", &url, START_DEADLINE).await
     }
 
-    /// rotel: OTLP in, OTLP out to the trace viewer.
+    /// Starts rotel, the collector. It exports to the trace viewer.
     pub(crate) async fn collector(&self, tools: &Tools, grpc_port: u16) -> Result<()> {
         let Config { otlp_port, viewer_port, dir, .. } = &self.config;
         let mut command = self.group.command(&tools.rotel);
@@ -60,26 +62,26 @@ impl Launcher {
         command.args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc_port}")]);
         command.args(["--exporter", "otlp", "--otlp-exporter-protocol", "http"]);
         command.args(["--otlp-exporter-endpoint", &format!("http://127.0.0.1:{viewer_port}")]);
-        // A person is waiting for the trace: the defaults batch for 200 ms and retry after 5 s.
+        // Shorter than the defaults (batches of 200 ms, first retry after 5 s), because a person is waiting for the trace.
         command.args(["--batch-timeout", "100ms", "--otlp-exporter-retry-initial-backoff", "200ms"]);
         command.arg("--pid-file").arg(dir.join("rotel.pid"));
         self.launch("rotel", command)?;
-        wait::listening("rotel's OTLP receiver", *otlp_port, START).await?;
+        readiness::listening("rotel's OTLP receiver", *otlp_port, START_DEADLINE).await?;
         self.progress.ready(
             "collector",
-            &format!("rotel {}", pinned("rotel")),
+            &format!("rotel {}", pinned_version("rotel")),
             &format!("http://127.0.0.1:{otlp_port}"),
         );
         Ok(())
     }
 
-    /// `cargo lambda watch` without functions: the Runtime API for ours, and the router from the workspace's
-    /// Cargo.toml.
+    /// Starts `cargo lambda watch` without functions of its own. It provides the Lambda Runtime API, which the stack's
+    /// function processes connect to, and routes requests as the workspace's Cargo.toml says.
     pub(crate) async fn lambda(&self, tools: &Tools, port: u16) -> Result<()> {
         let mut command = self.group.command(&tools.cargo_lambda);
         command.args(["lambda", "watch", "--only-lambda-apis", "--ignore-changes", "--disable-cors"]);
         command.args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]).current_dir(root());
         self.launch("cargo-lambda", command)?;
-        wait::listening("the Lambda emulator", port, START).await
+        readiness::listening("the Lambda emulator", port, START_DEADLINE).await
     }
 }

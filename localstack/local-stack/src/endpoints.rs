@@ -1,4 +1,4 @@
-//! Where a running stack's parts are, and how to talk to them.
+//! The addresses of a running stack's parts.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -6,24 +6,25 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::Config;
 
-/// The region of everything emulated.
+/// The AWS region of everything emulated.
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// Both halves of the only credentials that the emulators see. Set everywhere, so that a user's real ones never are.
+/// The access key id and the secret access key for the emulators. They are set everywhere, so that a user's real credentials
+/// are never used.
 pub(crate) const CREDENTIAL: &str = "test";
 
-/// Addresses of a stack's parts, all on 127.0.0.1.
+/// The addresses of a stack's parts, all on 127.0.0.1.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
-    /// The gateway's routes, function URLs (`/lambda-url/<function>/`) and the Lambda Invoke API.
+    /// The gateway's routes, the function URLs (`/lambda-url/<function>/`) and the Lambda Invoke API.
     pub api_url: String,
     /// DynamoDB, DynamoDB Streams and SQS.
     pub aws_endpoint: String,
-    /// The broker, as `host:port`.
+    /// The Kafka brokers, as `host:port,…`.
     pub kafka_bootstrap_servers: String,
-    /// The OTLP/HTTP receiver that the functions send to: the collector's, unless the configuration names another.
+    /// The OTLP/HTTP endpoint that the functions export to: the collector, unless the configuration names another.
     pub otlp_endpoint: String,
-    /// The Jaeger UI; `/trace/<id>` is one trace.
+    /// The Jaeger UI; `/trace/<id>` shows one trace.
     pub viewer_url: String,
 }
 
@@ -42,7 +43,7 @@ impl Endpoints {
         }
     }
 
-    /// What the AWS SDK's clients need to reach the emulator. Nothing of it comes from the environment.
+    /// The AWS SDK configuration that reaches the emulator. It does not depend on the environment.
     pub fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::from_keys(CREDENTIAL, CREDENTIAL, None);
         SdkConfig::builder()

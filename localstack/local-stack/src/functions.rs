@@ -1,41 +1,32 @@
-//! The functions as processes: several copies of each prebuilt binary, started again when one dies.
+//! Runs the functions as processes: several instances of each prebuilt binary.
 
+mod instance;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use anyhow::{Context, Result, ensure};
 use local_sam_template::Function;
 use tokio::process::Command;
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::emulators::Launcher;
 use crate::endpoints::{CREDENTIAL, Endpoints, REGION};
-use crate::lifecycle::Phase;
-use crate::process;
+use crate::task_group::TaskGroup;
 
-/// How long a function may go on after SIGTERM: long enough to export its last spans.
-pub(crate) const GRACE: Duration = Duration::from_secs(2);
+pub(crate) use instance::GRACE;
+use instance::Instance;
 
-/// A copy that lived for less has died at start: something is wrong with it, and not with one request.
-const QUICK: Duration = Duration::from_secs(2);
+/// The variable with the ARN of the MSK cluster, in the environment of every function that sends to Kafka.
+const MSK_CLUSTER_ARN: &str = "MSK_CLUSTER_ARN";
 
-/// So many quick deaths in a row end the stack.
-const MAX_QUICK_DEATHS: u32 = 5;
+/// The variables of the user's environment that a function inherits.
+const INHERITED: [&str; 2] = ["RUST_LOG", "RUST_BACKTRACE"];
 
-/// The variable that names the cluster of a function which sends to Kafka.
-const CLUSTER: &str = "MSK_CLUSTER_ARN";
-
-/// Variables of the user's that a function sees: how much it says.
-const PASSED_ON: [&str; 2] = ["RUST_LOG", "RUST_BACKTRACE"];
-
-/// Starts every copy of every function. They are alive, not yet ready, when this returns.
+/// Starts every instance of the given functions. When this returns, the processes run but may not be ready.
 pub(crate) fn start<'a>(
     launcher: &Launcher,
-    phase: &Phase,
+    tasks: &TaskGroup,
     functions: impl Iterator<Item = &'a Function>,
     endpoints: &Endpoints,
     runtime_port: u16,
@@ -46,11 +37,10 @@ pub(crate) fn start<'a>(
         ensure!(binary.is_file(), "{} is not built: run `make build`", binary.display());
         for _ in 0..launcher.config.concurrency {
             let command = command(launcher, &binary, function, endpoints, runtime_port);
-            let copy = Copy { name: function.name.clone(), log: launcher.config.log(&function.name) };
-            let first = process::spawn(&mut command(), &copy.log)?;
-            let (failures, stop) = (launcher.failures.clone(), phase.token());
-            phase.spawn(async move {
-                if let Err(failure) = copy.keep_alive(first, command, stop).await {
+            let instance = Instance::start(&function.name, launcher.config.log(&function.name), command)?;
+            let (failures, stop) = (launcher.failures.clone(), tasks.stop_token());
+            tasks.spawn(async move {
+                if let Err(failure) = instance.keep_alive(stop).await {
                     failures.report(failure.to_string());
                 }
             });
@@ -59,54 +49,12 @@ pub(crate) fn start<'a>(
     Ok(())
 }
 
-/// Whether a function sends to the cluster, and is started when the broker is there.
+/// Whether a function sends to Kafka. Such functions connect to the broker when they start, so they are started after it.
 pub(crate) fn needs_kafka(function: &Function) -> bool {
-    function.environment.contains_key(CLUSTER)
+    function.environment.contains_key(MSK_CLUSTER_ARN)
 }
 
-/// One of a function's processes, and its successors.
-struct Copy {
-    name: String,
-    log: PathBuf,
-}
-
-impl Copy {
-    /// Waits for the process, and starts another when it dies, later and later while it dies at once.
-    async fn keep_alive(
-        self,
-        first: tokio::process::Child,
-        command: impl Fn() -> Command,
-        stop: CancellationToken,
-    ) -> Result<()> {
-        let (mut child, mut born, mut quick_deaths) = (first, Instant::now(), 0);
-        loop {
-            let status = tokio::select! {
-                status = child.wait() => status,
-                () = stop.cancelled() => {
-                    process::terminate(&mut child, GRACE).await;
-                    return Ok(());
-                }
-            };
-            quick_deaths = if born.elapsed() < QUICK { quick_deaths + 1 } else { 0 };
-            self.mourn(&status, quick_deaths)?;
-            let pause = Duration::from_millis(100) * 2_u32.pow(quick_deaths);
-            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
-                return Ok(());
-            }
-            (child, born) = (process::spawn(&mut command(), &self.log)?, Instant::now());
-        }
-    }
-
-    fn mourn(&self, status: &io::Result<ExitStatus>, quick_deaths: u32) -> Result<()> {
-        let obituary = || process::obituary(&self.name, status, &self.log);
-        ensure!(quick_deaths < MAX_QUICK_DEATHS, "{quick_deaths} times in a row, {}", obituary());
-        tracing::warn!(function = self.name, quick_deaths, "a copy has died and is started again: {status:?}");
-        Ok(())
-    }
-}
-
-/// How a copy is started: as in Lambda, with nothing in its environment but what the template and the platform put
-/// there.
+/// The command that starts an instance. As in Lambda, its environment contains only what the template and the platform set.
 fn command(
     launcher: &Launcher,
     binary: &Path,
@@ -116,11 +64,11 @@ fn command(
 ) -> impl Fn() -> Command + Send + 'static {
     let name = &function.name;
     let mut environment = function.environment.clone();
-    // Locally there is no MSK to ask for the cluster's brokers.
-    if environment.remove(CLUSTER).is_some() {
+    // There is no MSK here that could be asked for the cluster's brokers.
+    if environment.remove(MSK_CLUSTER_ARN).is_some() {
         environment.insert("KAFKA_BOOTSTRAP_SERVERS".into(), endpoints.kafka_bootstrap_servers.clone());
     }
-    // Nor are there identities: nobody signs, and nobody is refused.
+    // There is no IAM here: calls between functions are not signed, and callers are not checked.
     environment.remove("ALLOWED_CALLERS");
     environment.remove("SERVICE_AUTH");
     let platform = [
@@ -137,20 +85,20 @@ fn command(
         ("OTEL_TRACES_SAMPLER", "always_on".to_owned()),
     ];
     environment.extend(platform.map(|(key, value)| (key.to_owned(), value)));
-    environment.extend(PASSED_ON.into_iter().filter_map(|key| Some((key.to_owned(), std::env::var(key).ok()?))));
+    environment.extend(INHERITED.into_iter().filter_map(|key| Some((key.to_owned(), std::env::var(key).ok()?))));
 
     let (group, binary) = (launcher.group.id(), binary.to_owned());
     move || {
-        let mut command = process::command(group, &binary);
+        let mut command = group.command(&binary);
         command.envs(&environment);
-        // One a process, as in Lambda: it tells a function's instances apart.
+        // As in Lambda, every process has its own log stream: telemetry uses its name as the id of the instance.
         let log_stream = format!("{}/[1]{}", chrono::Utc::now().format("%Y/%m/%d"), Uuid::now_v7().simple());
         command.env("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
         command
     }
 }
 
-/// Where cargo puts the binaries of this build: beside this program, or one folder up from a test.
+/// The folder of this build's binaries: the folder of this program, or its parent for a test, which runs in `deps`.
 fn binaries() -> Result<PathBuf> {
     let exe = fs::canonicalize(std::env::current_exe()?)?;
     let dir = exe.parent().context("this program has no folder")?;

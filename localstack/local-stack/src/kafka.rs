@@ -1,52 +1,58 @@
-//! Kafka: one KRaft node of Apache's with a new, empty log at every start, or a broker that runs already.
+//! Kafka: starts Apache Kafka as one KRaft node with an empty log, or uses a broker that already runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use krafka::Kafka;
 use krafka::admin::NewTopic;
 use tokio::process::Command;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::emulators::{Launcher, START};
-use crate::supervisor::Supervisor;
+use crate::emulators::{Launcher, START_DEADLINE};
+use crate::restartable::RestartableProcess;
 use crate::tools::{Broker, kafka_version};
-use crate::{process, root, wait};
+use crate::{process, readiness, root};
 
-/// The topics, with their partitions. They are not in template.yaml: CloudFormation has no topics of an MSK cluster.
-const TOPICS: [(&str, i32); 1] = [("order-notifications", 3)];
+/// Partitions of each topic. CloudFormation cannot declare the topics of an MSK cluster, so the template has no number.
+const PARTITIONS: i32 = 3;
 
-/// Small and quick to start: a development broker holds little, and lives too briefly to earn back an optimising
-/// compiler.
+/// Small heap and fast start: the broker holds little data, and does not run long enough for the optimising compiler to pay off.
 const JVM: [&str; 4] = ["-Xmx64m", "-Xss256k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 impl Launcher {
-    /// Starts the broker, unless it is somebody else's, and creates the topics: which it does as soon as it serves clients.
-    /// `data` is its own folder.
+    /// Starts the broker, unless one already runs, and creates the topics. The broker keeps its log in the folder `data`.
     pub(crate) async fn kafka(
         &self,
         broker: &Broker,
         servers: &str,
+        topics: &BTreeSet<String>,
         data: &Path,
         controller_port: u16,
-    ) -> Result<Option<Supervisor>> {
-        let (name, supervisor) = match broker {
+    ) -> Result<Option<RestartableProcess>> {
+        let (name, process) = match broker {
             Broker::Apache { jars, java } => {
-                let supervisor = self.apache_kafka(java, jars, data, controller_port).await?;
-                (format!("Apache Kafka {}", kafka_version(jars)), Some(supervisor))
+                let process = self.apache_kafka(java, jars, data, controller_port).await?;
+                (format!("Apache Kafka {}", kafka_version(jars)), Some(process))
             }
-            Broker::Running => ("as given".to_owned(), None),
+            Broker::Running => ("external broker".to_owned(), None),
         };
-        kafka_ready(servers).await?;
+        kafka_ready(servers, topics).await?;
         self.progress.ready("Kafka", &name, servers);
-        Ok(supervisor)
+        Ok(process)
     }
 
-    /// Formats `data` and starts the broker on it.
-    async fn apache_kafka(&self, java: &Path, jars: &Path, data: &Path, controller_port: u16) -> Result<Supervisor> {
+    /// Formats the log folder and starts the broker.
+    async fn apache_kafka(
+        &self,
+        java: &Path,
+        jars: &Path,
+        data: &Path,
+        controller_port: u16,
+    ) -> Result<RestartableProcess> {
         let port = self.config.kafka_port;
         let properties = include_str!("../../kafka/server.properties")
             .replace("{port}", &port.to_string())
@@ -54,22 +60,22 @@ impl Launcher {
             .replace("{data}", &data.join("log").display().to_string());
         let properties_file = data.join("server.properties");
         std::fs::create_dir_all(data).with_context(|| format!("cannot create {}", data.display()))?;
-        std::fs::write(&properties_file, properties).context("cannot write Kafka's settings")?;
+        std::fs::write(&properties_file, properties).context("cannot write Kafka's server.properties")?;
 
         let mut format = self.java(java, jars, "kafka.tools.StorageTool");
-        // A v7 id starts with the time, so that its text never starts with a dash, which would look like an option.
+        // A v7 UUID starts with the time, so its text cannot start with a dash, which the tool would read as an option.
         let cluster_id = BASE64_URL_SAFE_NO_PAD.encode(Uuid::now_v7());
         format.args(["format", "--cluster-id", &cluster_id, "--config"]).arg(&properties_file);
         let log = self.config.log("kafka");
-        let status =
-            timeout(START, process::spawn(&mut format, &log)?.wait()).await.context("formatting Kafka's log hangs")?;
-        ensure!(status.as_ref().is_ok_and(|s| s.success()), process::obituary("Kafka's format tool", &status, &log));
+        let formatted = timeout(START_DEADLINE, process::spawn(&mut format, &log)?.wait()).await;
+        let status = formatted.context("timed out while formatting Kafka's log folder")?;
+        ensure!(status.as_ref().is_ok_and(|s| s.success()), process::exit_report("Kafka's format tool", &status, &log));
 
         let mut broker = self.java(java, jars, "kafka.Kafka");
         broker.arg(&properties_file);
-        let supervisor = self.launch("kafka", broker)?;
-        wait::listening("Kafka", port, START).await?;
-        Ok(supervisor)
+        let process = self.launch("kafka", broker)?;
+        readiness::listening("Kafka", port, START_DEADLINE).await?;
+        Ok(process)
     }
 
     fn java(&self, java: &Path, jars: &Path, class: &str) -> Command {
@@ -81,22 +87,22 @@ impl Launcher {
     }
 }
 
-/// Waits until the broker serves clients, and has the topics.
-pub(crate) async fn kafka_ready(servers: &str) -> Result<()> {
-    wait::until("Kafka's topics", START, || create_topics(servers)).await
+/// Waits until the broker serves clients and has the topics.
+pub(crate) async fn kafka_ready(servers: &str, topics: &BTreeSet<String>) -> Result<()> {
+    readiness::until("Kafka's topics", START_DEADLINE, || create_topics(servers, topics)).await
 }
 
-/// `None` while the broker does not answer.
-async fn create_topics(address: &str) -> Option<()> {
-    let kafka = Kafka::builder(address).client_id("local-stack").connect().await.ok()?;
+/// Returns `None` if the broker does not respond.
+async fn create_topics(servers: &str, topics: &BTreeSet<String>) -> Option<()> {
+    let kafka = Kafka::builder(servers).client_id("local-stack").connect().await.ok()?;
     let admin = kafka.admin().default_api_timeout(Duration::from_secs(4));
-    let topics = TOPICS.iter().filter_map(|(name, partitions)| NewTopic::new(*name, *partitions, 1).ok());
-    let created = admin.create_topics(topics, Default::default()).await.ok()?;
-    TOPICS.iter().all(|(name, _)| created.get(*name).is_some_and(is_there)).then_some(())
+    let new_topics = topics.iter().filter_map(|name| NewTopic::new(name.as_str(), PARTITIONS, 1).ok());
+    let created = admin.create_topics(new_topics, Default::default()).await.ok()?;
+    topics.iter().all(|name| created.get(name.as_str()).is_some_and(topic_exists)).then_some(())
 }
 
-/// A topic is there when it was created, by this attempt or by one whose answer was lost.
-fn is_there(created: &krafka::error::Result<()>) -> bool {
+/// Whether a topic was created by this attempt or existed before, for example from an attempt whose response was lost.
+fn topic_exists(created: &krafka::error::Result<()>) -> bool {
     use krafka::error::{ErrorCode, KrafkaError};
     matches!(created, Ok(()) | Err(KrafkaError::Broker { code: ErrorCode::TopicAlreadyExists, .. }))
 }

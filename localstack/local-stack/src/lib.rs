@@ -1,27 +1,41 @@
-//! The local stack: everything that AWS is to the functions, as processes on this machine.
+//! The local stack: runs the complete system on one machine. **Local only**: nothing here is deployed.
 //!
-//! [`Stack::start`] brings up the emulators, the broker, the collector, the trace viewer, several copies of every
-//! function and the event source mappings' poller; the end-to-end tests, `make up` and `make demo` all run this one
-//! thing.
+//! [`Stack::start`] starts local processes in place of the AWS services that `template.yaml` refers to:
+//!
+//! | On AWS | Here |
+//! |---|---|
+//! | API Gateway, function URLs, Lambda | `cargo lambda watch`, behind a reverse proxy (`api_proxy`) |
+//! | DynamoDB, DynamoDB Streams, SQS | MiniStack |
+//! | MSK | Apache Kafka, one node, or any running broker |
+//! | Lambda's event source mappings and schedules | the [`local_poller`] |
+//! | the collector layer and its backend | rotel and the [`local_trace_viewer`] |
+//!
+//! The functions are the same binaries as on AWS, and everything that the template declares (functions, environment variables,
+//! triggers, tables, queues, topics) is read from it. `make up`, `make demo` and the end-to-end tests all use this crate.
+//!
+//! It has no IAM, no VPC and no TLS: every process listens on 127.0.0.1 only, functions do not sign their calls, and no caller is
+//! rejected for its role. It is not the product LocalStack, although its emulator speaks the same protocol on the same port.
 
-pub mod catalogue;
+mod api_proxy;
 pub mod cli;
 mod config;
 pub mod demo;
 mod emulators;
 mod endpoints;
-mod front;
+mod failures;
 mod functions;
 mod kafka;
-mod lifecycle;
 mod ports;
 mod process;
+mod process_group;
 mod progress;
+mod readiness;
+mod restartable;
+pub mod sample_products;
 mod stack;
-mod supervisor;
+mod task_group;
 pub mod token;
 mod tools;
-mod wait;
 
 use std::path::{Path, PathBuf};
 
@@ -30,16 +44,16 @@ use local_sam_template::Template;
 
 pub use config::Config;
 pub use endpoints::Endpoints;
+pub use restartable::Termination;
 pub use stack::Stack;
-pub use supervisor::End;
 
-/// The checkout: where template.yaml, .tools/ and .local/ are.
+/// The root of the checkout: the folder that contains template.yaml, .tools/ and .local/.
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.ancestors().nth(2).unwrap_or(crate_folder).to_owned()
 }
 
-/// The checkout's `template.yaml`: the functions, triggers, tables and queues that the stack starts.
+/// The checkout's `template.yaml`: the functions, triggers, tables, queues and topics that the stack starts.
 ///
 /// # Errors
 /// When the file cannot be read or is not a template.

@@ -1,4 +1,4 @@
-//! `local-stack`: the local stack's command line. `make up`, `make demo` and `make token` run it.
+//! `local-stack`: the command line of the local stack. `make up`, `make demo` and `make token` run it.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use local_stack::token::{Grant, Signer};
 use local_stack::{Config, cli};
 
-/// The order system on this machine: emulators, broker, collector, trace viewer and every function.
+/// Run the order system on this machine: emulators, Kafka, collector, trace viewer and every function
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -17,13 +17,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start the whole stack and stay up until Ctrl-C
+    /// Start the stack and keep it running until Ctrl-C
     Up(Config),
-    /// Start the stack, place one order, print its notification and its whole trace, stop everything
+    /// Start the stack, place one order, print its notification and its complete trace, stop the stack
     Demo {
         #[command(flatten)]
         config: Config,
-        /// Stay up afterwards until Ctrl-C, so that the trace can be looked at
+        /// Keep the stack running afterwards until Ctrl-C, so that you can look at the trace
         #[arg(long)]
         keep: bool,
     },

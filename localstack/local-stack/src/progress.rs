@@ -1,4 +1,4 @@
-//! One line a part as it becomes ready.
+//! Prints one line per part when it becomes ready.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 const GREEN: Style = AnsiColor::Green.on_default();
 const DIMMED: Style = Style::new().dimmed();
 
-/// Prints what has become ready and how long it took; without colours where stdout is no terminal.
+/// Prints which parts are ready and how long they took. Without colours if stdout is not a terminal.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     shown: bool,
@@ -19,8 +19,8 @@ impl Progress {
         Self { shown, start: Instant::now() }
     }
 
-    /// `part` is what the functions see, `program` what provides it, `address` where; the time is since the stack's
-    /// start.
+    /// Prints that `part` (such as DynamoDB) is provided by `program` (such as MiniStack) at `address`, with the time since
+    /// the stack's start.
     pub(crate) fn ready(self, part: &str, program: &str, address: &str) {
         if self.shown {
             let seconds = self.start.elapsed().as_secs_f64();

@@ -1,4 +1,5 @@
-//! Bearer tokens for the local stack, signed by a key that is made on first use and stays in this checkout.
+//! Bearer tokens for the local stack, in place of an identity provider. The signing key is created on first use and kept in the
+//! checkout.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -17,36 +18,36 @@ use wire::{InvalidId, UserId};
 
 use crate::root;
 
-/// The `iss` of local tokens. Nothing listens there: the gateway gets the keys from [`Signer::jwks_url`].
+/// The `iss` of local tokens. Nothing listens at this URL: the gateway reads the keys from [`Signer::jwks_url`].
 pub const ISSUER: &str = "https://issuer.localhost";
 
-/// The `aud` of local tokens: the default of template.yaml's JwtAudience.
+/// The `aud` of local tokens: the default of the parameter JwtAudience in template.yaml.
 pub const AUDIENCE: &str = "order-system";
 
-/// Whom a token speaks for, what it allows and for how long.
+/// The contents of a token: its user, scopes and lifetime.
 #[derive(Args, Clone, Debug)]
 pub struct Grant {
-    /// Whom the token speaks for: its `sub`
+    /// User of the token: its `sub`
     #[arg(long, default_value = "USER-001", value_name = "USER_ID", value_parser = user_id)]
     pub user: String,
 
-    /// What it allows, separated by spaces: orders:write, orders:read, inventory:write
+    /// Scopes of the token, separated by spaces: orders:write, orders:read, inventory:write
     #[arg(long, default_value = "orders:write orders:read", value_name = "SCOPES")]
     pub scope: String,
 
-    /// Seconds until it expires; the gateway takes it for a minute longer
+    /// Seconds until the token expires; the gateway accepts it for one minute longer
     #[arg(long, default_value_t = 3600, value_name = "SECONDS", value_parser = value_parser!(u32).range(1..))]
     pub lifetime: u32,
 }
 
 impl Grant {
-    /// An hour for one user, with the scopes of a customer.
+    /// The scopes of a customer, for one hour.
     pub fn to(user: &str) -> Self {
         Self { user: user.to_owned(), scope: "orders:write orders:read".to_owned(), lifetime: 3600 }
     }
 }
 
-/// A user's id as the gateway takes it.
+/// Parses a user id by the gateway's rules.
 fn user_id(text: &str) -> Result<String, InvalidId> {
     text.parse().map(|user: UserId| user.to_string())
 }
@@ -64,7 +65,7 @@ struct Claims {
     exp: i64,
 }
 
-/// The local issuer.
+/// Signs tokens with the local key.
 pub struct Signer {
     key: EncodingKey,
     key_id: String,
@@ -72,15 +73,15 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The signer of this checkout, in `.local/keys`.
+    /// The signer of this checkout, with its key in `.local/keys`.
     ///
     /// # Errors
-    /// When the folder cannot be written or holds no ES256 key.
+    /// When the folder cannot be written, or its key is not an ES256 key.
     pub fn local() -> Result<Self> {
         Self::open(&root().join(".local/keys"))
     }
 
-    /// The signer whose key is in `dir`; the first call makes it, and its JWKS beside it.
+    /// The signer with its key in `dir`. The first call creates the key. Every call writes the JWKS beside it.
     fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let file = dir.join("es256.pem");
@@ -88,7 +89,7 @@ impl Signer {
             generate(&file)?;
         }
         let pem = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let key = EncodingKey::from_ec_pem(&pem).with_context(|| format!("{} holds no EC key", file.display()))?;
+        let key = EncodingKey::from_ec_pem(&pem).with_context(|| format!("{} is not an EC key", file.display()))?;
 
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256)?;
         let key_id = jwk.thumbprint(ThumbprintHash::SHA256)?;
@@ -101,7 +102,7 @@ impl Signer {
         Ok(Self { key, key_id, jwks })
     }
 
-    /// A signed token.
+    /// Signs a token.
     ///
     /// # Errors
     /// When the key cannot sign.
@@ -123,13 +124,13 @@ impl Signer {
         jsonwebtoken::encode(&header, &claims, &self.key).context("cannot sign a token")
     }
 
-    /// Where the public key is published: a `file://` URL.
+    /// The URL of the JWKS with the public key: a `file://` URL.
     pub fn jwks_url(&self) -> String {
         format!("file://{}", self.jwks.display())
     }
 }
 
-/// Makes a key that only its owner can read. Of two processes that do so at once, the first one's key stays.
+/// Creates a key file that only its owner can read. If two processes do this at the same time, the first one's key is kept.
 fn generate(file: &Path) -> Result<()> {
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let key = key.map_err(|_| anyhow!("cannot generate a key"))?;
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_verifies_against_the_published_keys() {
+    fn token_verifies_against_the_published_keys() {
         let dir = tempfile::tempdir().unwrap();
         let signer = Signer::open(dir.path()).unwrap();
         let token = signer.token(&Grant::to("USER-007")).unwrap();
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_that_the_gateway_refuses_gets_no_token() {
+    fn user_id_that_the_gateway_rejects_is_rejected() {
         let grant = |args: [&'static str; 2]| {
             let matches =
                 Grant::augment_args(Command::new("token")).try_get_matches_from(["token"].into_iter().chain(args));
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_made_once_and_only_its_owner_reads_it() {
+    fn key_is_created_once_and_readable_by_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let first = Signer::open(dir.path()).unwrap();
         let second = Signer::open(dir.path()).unwrap();

@@ -1,4 +1,4 @@
-//! The pinned tools that `make tools` installs into the checkout.
+//! Finds the pinned tools that `make tools` installs into the checkout.
 
 use std::path::{Path, PathBuf};
 
@@ -6,28 +6,28 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::{Config, root};
 
-/// The programs behind the local stack's parts.
+/// The programs that the stack runs.
 pub(crate) struct Tools {
-    /// MiniStack: DynamoDB, its streams, SQS.
+    /// MiniStack: DynamoDB, DynamoDB Streams and SQS.
     pub(crate) ministack: PathBuf,
     /// rotel: the collector.
     pub(crate) rotel: PathBuf,
     /// cargo-lambda: the Lambda emulator.
     pub(crate) cargo_lambda: PathBuf,
-    /// What serves Kafka.
+    /// Kafka.
     pub(crate) broker: Broker,
 }
 
-/// A Kafka broker.
+/// Where the Kafka broker comes from.
 pub(crate) enum Broker {
-    /// Apache Kafka, to be started: the folder of its jars, and the Java that runs them.
+    /// The stack starts Apache Kafka: the folder of its jars, and the Java that runs them.
     Apache { jars: PathBuf, java: PathBuf },
-    /// One that somebody else runs.
+    /// A broker that already runs (`KAFKA_BOOTSTRAP_SERVERS`).
     Running,
 }
 
 impl Tools {
-    /// Finds every tool, or says in one line which is missing and what to do.
+    /// Finds every tool. The error names the missing one and says how to install it.
     pub(crate) fn find(config: &Config) -> Result<Self> {
         let venv = root().join(".tools/venv");
         let broker = match config.kafka_bootstrap_servers {
@@ -43,7 +43,7 @@ impl Tools {
     }
 }
 
-/// The version of the broker in a folder of jars, one of which is named for it.
+/// Kafka's version, read from the name of its jar.
 pub(crate) fn kafka_version(jars: &Path) -> String {
     let jars = std::fs::read_dir(jars).into_iter().flatten().flatten();
     let mut names = jars.filter_map(|jar| jar.file_name().into_string().ok());
@@ -55,20 +55,20 @@ fn installed(name: &str, path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The pinned version of a Python-packaged tool.
-pub(crate) fn pinned(package: &str) -> &'static str {
+/// The version of a Python package in requirements.txt.
+pub(crate) fn pinned_version(package: &str) -> &'static str {
     let pins = include_str!("../../requirements.txt").lines().filter_map(|line| line.split_once("=="));
     pins.into_iter().find(|(name, _)| *name == package).map_or("", |(_, version)| version)
 }
 
-/// Where a venv keeps its packages: the folder is named for Python's version.
+/// The folder of a venv's packages, whose path contains Python's version.
 fn site_packages(venv: &Path) -> PathBuf {
     let versions = std::fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
     let packages = versions.map(|version| version.path().join("site-packages"));
     packages.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| venv.join("lib"))
 }
 
-/// `JAVA_HOME`'s java, or else the PATH's.
+/// The java of `JAVA_HOME`, or else the first one on the `PATH`.
 fn java() -> Result<PathBuf> {
     if let Some(home) = std::env::var_os("JAVA_HOME") {
         return Ok(Path::new(&home).join("bin/java"));
@@ -76,6 +76,6 @@ fn java() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").context("PATH is not set")?;
     match std::env::split_paths(&path).map(|dir| dir.join("java")).find(|java| java.is_file()) {
         Some(java) => Ok(java),
-        None => bail!("java is not on the PATH: run `make tools`, which says how to get it"),
+        None => bail!("java is not on the PATH: run `make tools`, which says how to install it"),
     }
 }

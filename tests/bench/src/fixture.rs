@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use axum::body::Bytes;
-use local_stack::{catalogue, root};
+use local_stack::{root, sample_products};
 use test_dynamodb::TestDynamoDb;
 use tokio::net::TcpSocket;
 
@@ -28,7 +28,7 @@ impl Fixture {
     pub(crate) async fn start() -> Result<Self> {
         let dynamodb = TestDynamoDb::start().await?;
         let table = dynamodb.table("InventoryTable")?;
-        catalogue::seed(&dynamodb.client, &table).await?;
+        sample_products::seed(&dynamodb.client, &table).await?;
 
         let mut environment = template_settings()?;
         let variables = [

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use local_stack::End;
+use local_stack::Termination;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -40,7 +40,7 @@ const FAULTS: [(usize, Fault); 12] = [
     (8, Fault::Suspend("notification")),
     (11, Fault::Kill("notification")),
     (12, Fault::Kill("inventory")),
-    (15, Fault::RestartKafka(End::Crash)),
+    (15, Fault::RestartKafka(Termination::Crash)),
     // While it sends an event, and there is no broker.
     (18, Fault::Kill("order-relay")),
     // Before the stream's records have been read.
@@ -48,7 +48,7 @@ const FAULTS: [(usize, Fault); 12] = [
     (30, Fault::Kill("payment")),
     (45, Fault::Kill("order")),
     (55, Fault::Kill("inventory")),
-    (65, Fault::RestartKafka(End::Shutdown)),
+    (65, Fault::RestartKafka(Termination::Graceful)),
 ];
 
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ enum Fault {
     /// The AWS emulator is restarted.
     RestartAws,
     /// The broker is ended in this way and restarted.
-    RestartKafka(End),
+    RestartKafka(Termination),
 }
 
 /// Places the orders while the faults happen, waits until the system is idle, and compares stock, charges, events and
@@ -97,7 +97,7 @@ async fn inject(fixture: &Fixture, (after, fault): (usize, Fault), mut progress:
         Fault::Suspend(function) => signal_all(fixture, "STOP", function).await,
         Fault::Kill(function) => signal_all(fixture, "KILL", function).await,
         Fault::RestartAws => fixture.stack().restart_aws().await,
-        Fault::RestartKafka(end) => fixture.stack().restart_kafka(end).await,
+        Fault::RestartKafka(termination) => fixture.stack().restart_kafka(termination).await,
     }
 }
 

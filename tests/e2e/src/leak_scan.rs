@@ -29,7 +29,7 @@ pub(crate) async fn check(fixture: &Fixture) -> Result<()> {
     let sentinels = Sentinels::new();
     let sent = sentinels.send(fixture).await?;
     demo::notification(fixture.stack(), &sent.order_id).await?;
-    demo::whole_trace(fixture.stack(), &sent.order_trace_id).await;
+    demo::complete_trace(fixture.stack(), &sent.order_trace_id).await;
     wait_for_traces(fixture, &sent.trace_ids).await?;
 
     let detector = Detector::new(&api::tokens_used(), sentinels.marker())?;

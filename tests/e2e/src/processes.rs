@@ -50,7 +50,7 @@ pub(crate) async fn kill_the_collector(fixture: &Fixture) -> Result<()> {
     let failed = fixture.stack().failed();
     ensure!(signal(fixture, "KILL", COLLECTOR).await? == 1, "expected one collector process");
     let error = timeout(DEADLINE, failed).await?.to_string();
-    ensure!(error.contains("rotel has died"), "{error}");
+    ensure!(error.contains("rotel exited unexpectedly"), "{error}");
 
     fixture.stack().stop().await;
     let running = running(fixture).await?;

@@ -11,7 +11,7 @@ use crate::fixture::Fixture;
 /// Checks that the trace is complete: it has every expected hop, every parent is in it, every consumer links to its
 /// producer, and parents and links connect all of its spans.
 pub(crate) async fn check(fixture: &Fixture, trace_id: &str) -> Result<()> {
-    let tree = demo::whole_trace(fixture.stack(), trace_id).await;
+    let tree = demo::complete_trace(fixture.stack(), trace_id).await;
     let missing = tree.missing(&demo::hops());
     ensure!(missing.is_empty(), "missing: {missing:?}\n{}", tree.render());
     ensure!(tree.orphans().next().is_none(), "not connected:\n{}", tree.render());
