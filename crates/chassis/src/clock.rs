@@ -1,6 +1,6 @@
-//! What time it is. A function that depends on it is given a clock, so that a test can be at any time.
+//! The current time as a parameter: code that depends on the time is given a clock, so that a test can set it.
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time.
+/// Returns the current time.
 pub type Clock = fn() -> DateTime<Utc>;

@@ -1,7 +1,9 @@
-//! HTTP on Lambda: an axum router behind lambda_http, so that a function's `app(state)` is tested without a server.
+//! HTTP on Lambda. A service is an axum router; [`app`] adds what the APIs of all services have in common, and [`serve`] runs it.
+//! Tests call the router directly, without a server.
 
+mod caller_check;
 mod error;
-mod json;
+mod extract;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -12,47 +14,53 @@ use telemetry::{Telemetry, Trigger};
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::problem::{Problem, ProblemType};
 
-use crate::identity;
-
 pub use error::Error;
-pub use json::{Json, Path, Query};
+pub use extract::{Json, Path, Query};
 
-/// The header in which every answer names its trace, so that it can be looked up.
+/// The response header with the request's trace id.
 pub const TRACE_ID: &str = "x-trace-id";
 
-/// Longest body, in bytes.
+/// Maximum size of a request body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// Adds to a router what every function answers alike: problems for unknown paths and methods and for panics, a cap on bodies,
-/// the trace's id in the answer, and around it all the request's span. Callers whom [`identity::AllowedCallers`] does not name
-/// are refused.
+/// Adds what all internal services have in common: [`with_fallbacks`], [`with_safeguards`], the check that the caller is one of
+/// [`AllowedCallers`](crate::identity::AllowedCallers), and outermost [`with_tracing`].
 pub fn app(router: Router) -> Router {
-    traced(guarded(whole(router)).layer(middleware::from_fn(identity::refuse_strangers)))
+    let router = with_safeguards(with_fallbacks(router));
+    with_tracing(router.layer(middleware::from_fn(caller_check::check_caller)))
 }
 
-/// Adds problems for unknown paths and methods to a router.
-pub fn whole(router: Router) -> Router {
-    router
-        .fallback(async || Error::from(Problem::bare(ProblemType::NotFound)))
-        .method_not_allowed_fallback(async || Error::from(Problem::bare(ProblemType::MethodNotAllowed)))
+/// Answers unknown paths and methods with a problem.
+pub fn with_fallbacks(router: Router) -> Router {
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
 }
 
-/// Adds a cap on bodies, and a problem for panics.
-pub fn guarded(router: Router) -> Router {
-    router.layer(DefaultBodyLimit::max(MAX_BODY)).layer(CatchPanicLayer::custom(panicked))
+/// Limits request bodies to [`MAX_BODY`], and answers a panic with a 500 problem.
+pub fn with_safeguards(router: Router) -> Router {
+    router.layer(DefaultBodyLimit::max(MAX_BODY)).layer(CatchPanicLayer::custom(panic_response))
 }
 
-/// Adds the request's span, and the trace's id in the answer.
-pub fn traced(router: Router) -> Router {
-    router.layer(middleware::from_fn(name_trace)).layer(middleware::from_fn(telemetry::http_server::trace))
+/// Records a span per request, and names its trace in the response ([`TRACE_ID`]).
+pub fn with_tracing(router: Router) -> Router {
+    router.layer(middleware::from_fn(add_trace_id)).layer(middleware::from_fn(telemetry::http_server::trace))
 }
 
-/// Serves a router made by [`app`] until the environment ends.
+/// The response for an unknown path.
+pub async fn not_found() -> Error {
+    Problem::bare(ProblemType::NotFound).into()
+}
+
+/// The response for a known path with a method that it does not have.
+pub async fn method_not_allowed() -> Error {
+    Problem::bare(ProblemType::MethodNotAllowed).into()
+}
+
+/// Runs a router as a Lambda handler until Lambda ends the environment.
 pub async fn serve(telemetry: Telemetry, app: Router) -> anyhow::Result<()> {
     telemetry.run(Trigger::Http, lambda_http::Adapter::from(app)).await
 }
 
-async fn name_trace(request: Request, next: Next) -> Response {
+async fn add_trace_id(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let trace_id = telemetry::propagation::current_trace_id();
     if let Some(trace_id) = trace_id.and_then(|trace_id| HeaderValue::try_from(trace_id).ok()) {
@@ -61,9 +69,9 @@ async fn name_trace(request: Request, next: Next) -> Response {
     response
 }
 
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+fn panic_response(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     Error::from(anyhow::anyhow!("a handler panicked: {text}")).into_response()
 }
 
@@ -91,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_ours_stays_ours() {
+    async fn internal_error_text_is_not_in_the_response() {
         for path in ["/panics", "/fails"] {
             let (status, content_type, body) = call("GET", path, "").await;
             assert_eq!((status, content_type.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, problem::CONTENT_TYPE));
@@ -100,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_without_a_content_type_is_a_problem() {
+    async fn body_without_content_type_is_a_problem() {
         let (status, content_type, body) = call("POST", "/takes", "[]").await;
         assert_eq!((status, content_type.as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, problem::CONTENT_TYPE));
         assert!(body.contains("urn:order-system:problem:unsupported-media-type"), "{body}");

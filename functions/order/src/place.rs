@@ -120,7 +120,7 @@ impl Saga {
         let path = format!("inventory/{}", line.product_id);
         match self.inventory.get(&path, "/inventory/{product_id}").await {
             Ok(product) => Ok(product),
-            Err(CallError::Refused(problem)) if problem.kind == ProblemType::NotFound => {
+            Err(CallError::Problem(problem)) if problem.kind == ProblemType::NotFound => {
                 Err(unprocessable(format!("there is no product {}", line.product_id)).into())
             }
             Err(error) => Err(Refused::Failed(error.into())),

@@ -93,11 +93,11 @@ impl Saga {
         let template = "/inventory/reservations";
         match self.inventory.post::<Reservation>("inventory/reservations", template, &body).await {
             Ok(_) => Ok(Transition::Held),
-            Err(CallError::Refused(problem)) => match problem.kind {
+            Err(CallError::Problem(problem)) => match problem.kind {
                 ProblemType::OutOfStock | ProblemType::Unprocessable => Ok(Transition::Rejected),
                 // Released already: the reservation has expired.
                 ProblemType::Conflict => Ok(Transition::Cancelling),
-                _ => Err(CallError::Refused(problem).into()),
+                _ => Err(CallError::Problem(problem).into()),
             },
             Err(error) => Err(error.into()),
         }
@@ -125,13 +125,13 @@ impl Saga {
         };
         let process = async || self.payment.post("payment/process", "/payment/process", &body).await;
         let unknown = match process().await {
-            Err(CallError::Unknown(error)) => error,
+            Err(CallError::UnknownOutcome(error)) => error,
             known => return Ok(known?),
         };
         tracing::warn!(order_id = %order.id, error = format!("{unknown:#}"), "the charge of {} has no answer", order.id);
         let path = format!("payment/{}", TransactionId::of(order.id));
         match self.payment.get(&path, "/payment/{transaction_id}").await {
-            Err(CallError::Refused(problem)) if problem.kind == ProblemType::NotFound => Ok(process().await?),
+            Err(CallError::Problem(problem)) if problem.kind == ProblemType::NotFound => Ok(process().await?),
             queried => Ok(queried?),
         }
     }
@@ -140,7 +140,7 @@ impl Saga {
         match self.settle(order, "confirm", "/inventory/reservations/{order_id}/confirm").await {
             Ok(()) => Ok(Transition::Confirmed),
             // The reservation has expired: there is nothing to sell any more.
-            Err(CallError::Refused(problem))
+            Err(CallError::Problem(problem))
                 if matches!(problem.kind, ProblemType::Conflict | ProblemType::NotFound) =>
             {
                 Ok(Transition::Cancelling)

@@ -49,7 +49,7 @@ impl From<ChargeError> for Error {
     fn from(error: ChargeError) -> Self {
         match error {
             ChargeError::Conflict => Problem::new(ProblemType::Conflict, error.to_string()).into(),
-            ChargeError::UnknownOutcome(unknown) => CallError::Unknown(unknown.into()).into(),
+            ChargeError::UnknownOutcome(unknown) => CallError::UnknownOutcome(unknown.into()).into(),
             ChargeError::Internal(error) => error.into(),
         }
     }

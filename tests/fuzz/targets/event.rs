@@ -47,7 +47,7 @@ static NOTIFICATIONS: LazyLock<notification::Store> =
     LazyLock::new(|| notification::Store::new(client(), "notifications".to_owned()));
 
 static ORDER: LazyLock<Router> = LazyLock::new(|| {
-    let service = |name| Service::new(name, "http://127.0.0.1:9".parse().unwrap()).unwrap();
+    let service = |name| Service::third_party(name, "http://127.0.0.1:9".parse().unwrap()).unwrap();
     order::http::app(Saga::new(ORDERS.clone(), service("inventory"), service("payment")))
 });
 

@@ -77,7 +77,7 @@ impl System {
         let inventory = inventory::Store::new(client.clone(), names.inventory.clone()).with_clock(clock::now);
         let inventory_function = function::transport(simulation, "inventory", inventory::http::app(inventory.clone()));
 
-        let provider_service = service("provider", provider.transport())?.within(PROVIDER_TIMEOUT);
+        let provider_service = service("provider", provider.transport())?.with_timeout(PROVIDER_TIMEOUT);
         let payments = payment::Store::new(client.clone(), names.payments.clone());
         let payment_app = payment::http::app(payments, Provider::Http(HttpProvider::new(provider_service)));
         let payment_function = function::transport(simulation, "payment", payment_app);
@@ -132,5 +132,5 @@ impl System {
 }
 
 fn service(name: &'static str, transport: Transport) -> anyhow::Result<Service> {
-    Ok(Service::over(name, format!("http://{name}/").parse()?, transport))
+    Ok(Service::with_transport(name, format!("http://{name}/").parse()?, transport))
 }

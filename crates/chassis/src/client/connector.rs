@@ -1,48 +1,48 @@
-//! How a function reaches the others: with or without a signature.
+//! Makes the services that a function calls, with or without AWS signatures.
 
 use std::str::FromStr;
 
 use aws_config::SdkConfig;
 use reqwest::Url;
 
-use crate::client::Service;
-use crate::client::signature::Signer;
-use crate::client::transport::{self, Transport};
+use crate::client::signer::Signer;
+use crate::client::transport::reqwest;
+use crate::client::{Service, Transport};
 use crate::config;
 
-/// Makes the services that a function calls. They share their connections.
+/// Makes [`Service`]s that share one connection pool and one way to authenticate.
 #[derive(Debug, Clone)]
 pub struct Connector {
     transport: Transport,
 }
 
 impl Connector {
-    /// As `SERVICE_AUTH` says: `aws_iam` signs every request, as function URLs with `AuthType: AWS_IAM` want it; `none`, the
-    /// default, sends it as it is.
+    /// Reads `SERVICE_AUTH`: `aws_iam` signs every request, as function URLs with `AuthType: AWS_IAM` require; `none`, the
+    /// default, sends requests unsigned.
     pub fn from_env(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
         match config::optional("SERVICE_AUTH")?.unwrap_or(ServiceAuth::None) {
-            ServiceAuth::None => Self::plain(),
-            ServiceAuth::AwsIam => Self::signing(sdk_config),
+            ServiceAuth::None => Self::unsigned(),
+            ServiceAuth::AwsIam => Self::signed(sdk_config),
         }
     }
 
-    /// Sends requests as they are.
-    pub fn plain() -> anyhow::Result<Self> {
-        Ok(Self { transport: transport::reqwest()? })
+    /// Sends requests unsigned.
+    pub fn unsigned() -> anyhow::Result<Self> {
+        Ok(Self { transport: reqwest()? })
     }
 
-    /// Signs requests with the credentials, and for the region, of the AWS SDK's configuration.
-    pub fn signing(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
-        Ok(Self { transport: Signer::new(sdk_config)?.before(transport::reqwest()?) })
+    /// Signs requests with the credentials and for the region of the AWS SDK's configuration.
+    pub fn signed(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
+        Ok(Self { transport: Signer::new(sdk_config)?.wrap(reqwest()?) })
     }
 
-    /// The service at a base URL, called within 5 s.
+    /// The service at a base URL. Its calls time out after 5 s.
     pub fn service(&self, name: &'static str, base: Url) -> Service {
-        Service::over(name, base, self.transport.clone())
+        Service::with_transport(name, base, self.transport.clone())
     }
 }
 
-/// How a function shows the others who it is.
+/// How a function authenticates itself to the services that it calls.
 #[derive(Debug, PartialEq, Eq)]
 enum ServiceAuth {
     None,
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_to_authenticate_is_known_or_an_error() {
+    fn service_auth_is_none_or_aws_iam() {
         assert_eq!("none".parse(), Ok(ServiceAuth::None));
         assert_eq!("aws_iam".parse(), Ok(ServiceAuth::AwsIam));
         assert_eq!("AWS_IAM".parse::<ServiceAuth>(), Err(r#""AWS_IAM" is neither aws_iam nor none"#.to_owned()));

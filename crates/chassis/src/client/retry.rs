@@ -1,4 +1,4 @@
-//! What is asked a second time, and when.
+//! When a failed call is retried.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use http::{Method, Response, StatusCode, header};
 
 use crate::client::NoAnswer;
 
-/// Whether asking again can do no harm, and may help.
+/// Whether a retry is safe and may help.
 ///
-/// What was never sent can be sent by any method. What may have been carried out can only be sent by a method that makes no
-/// difference the second time ([RFC 9110, section 9.2.2]). An answer that says when to come back is taken at its word: its
-/// service is alive, and a second request at once would not find it better.
+/// A request that was never sent can be retried whatever its method. A request that may have been carried out is retried only if
+/// its method is idempotent ([RFC 9110, section 9.2.2]). A response with `Retry-After` is not retried: the service is alive and
+/// has said when to come back, so an immediate retry would fail too.
 ///
 /// [RFC 9110, section 9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
-pub(super) fn is_worthwhile(method: &Method, sent: &Result<Response<Bytes>, NoAnswer>) -> bool {
+pub(super) fn is_retryable(method: &Method, sent: &Result<Response<Bytes>, NoAnswer>) -> bool {
     match sent {
         Err(NoAnswer::Connect(_)) => true,
         Err(NoAnswer::Timeout | NoAnswer::Other(_)) => method.is_idempotent(),
         Ok(response) => {
-            let passing = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
-            let says_when = response.headers().contains_key(header::RETRY_AFTER);
-            method.is_idempotent() && passing.contains(&response.status()) && !says_when
+            let transient = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
+            let has_retry_after = response.headers().contains_key(header::RETRY_AFTER);
+            method.is_idempotent() && transient.contains(&response.status()) && !has_retry_after
         }
     }
 }
 
-/// A pause before the second request, by chance, so that those who failed together don't come back together.
-pub(super) fn pause() -> Duration {
+/// The wait before the retry. It is random, so that clients that failed together do not retry together.
+pub(super) fn backoff() -> Duration {
     Duration::from_millis(fastrand::u64(50..=150))
 }
 
@@ -37,31 +37,31 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16) -> Result<Response<Bytes>, NoAnswer> {
+    fn response(status: u16) -> Result<Response<Bytes>, NoAnswer> {
         Ok(Response::builder().status(status).body(Bytes::new()).unwrap())
     }
 
     #[test]
-    fn only_what_is_safe_is_asked_again() {
-        for (method, safe) in [(Method::GET, true), (Method::PUT, true), (Method::POST, false)] {
-            for failed in [Err(NoAnswer::Timeout), Err(NoAnswer::Other(anyhow!("broke off"))), answer(502), answer(504)]
-            {
-                assert_eq!(is_worthwhile(&method, &failed), safe, "{method} {failed:?}");
+    fn only_safe_requests_are_retried() {
+        for (method, idempotent) in [(Method::GET, true), (Method::PUT, true), (Method::POST, false)] {
+            let broken = Err(NoAnswer::Other(anyhow!("connection reset")));
+            for failed in [Err(NoAnswer::Timeout), broken, response(502), response(504)] {
+                assert_eq!(is_retryable(&method, &failed), idempotent, "{method} {failed:?}");
             }
-            assert!(is_worthwhile(&method, &Err(NoAnswer::Connect(anyhow!("refused")))), "never sent: {method}");
-            for answered in [200, 201, 400, 404, 409, 429, 500, 501] {
-                assert!(!is_worthwhile(&method, &answer(answered)), "{method} {answered}");
+            assert!(is_retryable(&method, &Err(NoAnswer::Connect(anyhow!("refused")))), "never sent: {method}");
+            for status in [200, 201, 400, 404, 409, 429, 500, 501] {
+                assert!(!is_retryable(&method, &response(status)), "{method} {status}");
             }
         }
     }
 
     #[test]
-    fn an_answer_that_says_when_to_come_back_is_an_answer() {
-        assert!(is_worthwhile(&Method::GET, &answer(503)));
-        let later = answer(503).map(|mut response| {
+    fn response_with_retry_after_is_not_retried() {
+        assert!(is_retryable(&Method::GET, &response(503)));
+        let busy = response(503).map(|mut response| {
             response.headers_mut().insert(header::RETRY_AFTER, 2.into());
             response
         });
-        assert!(!is_worthwhile(&Method::GET, &later));
+        assert!(!is_retryable(&Method::GET, &busy));
     }
 }

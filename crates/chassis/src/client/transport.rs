@@ -1,4 +1,4 @@
-//! What carries a request to a service and its answer back.
+//! Carries a request to a service and its response back.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use reqwest::redirect::Policy;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
-/// Carries a request and brings its answer: reqwest, or whatever a test puts in its place.
+/// Sends a request and returns the response: reqwest, or a stub in a test.
 pub type Transport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, NoAnswer>;
 
-/// Why there is no answer: whether the request was carried out is not known.
+/// Why there is no response. Except for [`NoAnswer::Connect`], the request may have been carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// None came in time.
+    /// The timeout passed first.
     #[error("no answer in time")]
     Timeout,
-    /// Nobody could be reached.
+    /// No connection could be made, so the request was never sent.
     #[error("no connection")]
     Connect(#[source] anyhow::Error),
-    /// It broke off on the way.
+    /// The exchange failed after the connection was made.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
@@ -38,7 +38,7 @@ impl telemetry::ErrorType for NoAnswer {
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
         let (timeout, connect) = (error.is_timeout(), error.is_connect());
-        // The URL is in the span; here it would only make every message another one.
+        // The span has the URL. In the message it would make every error text different.
         let error = anyhow::Error::new(error.without_url());
         match (timeout, connect) {
             (_, true) => Self::Connect(error),
@@ -48,7 +48,7 @@ impl From<reqwest::Error> for NoAnswer {
     }
 }
 
-/// HTTP over TCP, with connections that are kept. Redirects are not followed: what is signed, or secret, is for one service.
+/// HTTP over pooled TCP connections. Redirects are not followed: a signature or a secret header is meant for one service only.
 pub(super) fn reqwest() -> anyhow::Result<Transport> {
     let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).redirect(Policy::none()).build()?;
     let send = move |request: Request<Bytes>| {
@@ -64,11 +64,11 @@ pub(super) fn reqwest() -> anyhow::Result<Transport> {
     Ok(BoxCloneSyncService::new(tower::service_fn(send)))
 }
 
-/// One request by one transport.
-pub(super) async fn carry(
+/// Sends one request, with a timeout for the complete exchange.
+pub(super) async fn send(
     transport: Transport,
     request: Request<Bytes>,
-    within: Duration,
+    timeout: Duration,
 ) -> Result<Response<Bytes>, NoAnswer> {
-    tokio::time::timeout(within, transport.oneshot(request)).await.unwrap_or(Err(NoAnswer::Timeout))
+    tokio::time::timeout(timeout, transport.oneshot(request)).await.unwrap_or(Err(NoAnswer::Timeout))
 }

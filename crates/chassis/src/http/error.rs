@@ -1,7 +1,9 @@
-//! The one place that turns errors into HTTP (RFC 9457).
+//! The one place that turns errors into HTTP responses ([RFC 9457]).
 //!
-//! A [`Problem`] is meant for the caller and goes out as it is. Anything else is ours: it is logged here, once, with all its
-//! causes, and the caller gets a 500 that holds nothing of it but the trace's id, by which the log is found.
+//! A [`Problem`] is written for the caller and is sent as it is. Any other error is internal: it is logged here, once, with all its
+//! causes, and the caller gets a 500 with nothing of it except the trace id, which leads to the log.
+//!
+//! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -10,15 +12,18 @@ use wire::problem::{self, Problem, ProblemType};
 
 use crate::client::CallError;
 
-/// Why a handler gives no answer of its kind.
+/// Why a handler failed.
 #[derive(Debug)]
 pub enum Error {
-    /// The caller's to know.
+    /// The caller gets this problem.
     Problem(Box<Problem>),
-    /// Ours to know.
+    /// The caller gets a 500; the error is logged.
     Internal(anyhow::Error),
-    /// A 503 of a service that is not asked at the moment: asking again may help after so many seconds.
-    Later(u64),
+    /// The caller gets a 503 with this `Retry-After`, in seconds.
+    Unavailable {
+        /// When a retry may succeed.
+        retry_after: u64,
+    },
 }
 
 impl From<Problem> for Error {
@@ -33,18 +38,18 @@ impl From<anyhow::Error> for Error {
     }
 }
 
-/// A downstream's refusal is the caller's to know; that a downstream does not answer is a 503.
+/// A problem from another service is passed to the caller. Other failed calls are a 503.
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Refused(problem) => Self::Problem(problem),
-            CallError::Unknown(error) => {
-                log(&error, "a service did not answer");
+            CallError::Problem(problem) => Self::Problem(problem),
+            CallError::UnknownOutcome(error) => {
+                log(&error, "a call to a service failed");
                 Problem::bare(ProblemType::Unavailable).into()
             }
-            CallError::Open { retry_after, .. } => {
+            CallError::CircuitOpen { retry_after, .. } => {
                 tracing::warn!("{error}");
-                Self::Later(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0))
+                Self::Unavailable { retry_after: retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0) }
             }
         }
     }
@@ -52,11 +57,11 @@ impl From<CallError> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut later = None;
+        let mut seconds = None;
         let mut problem = match self {
             Self::Problem(problem) => *problem,
-            Self::Later(seconds) => {
-                later = Some(seconds);
+            Self::Unavailable { retry_after } => {
+                seconds = Some(retry_after);
                 Problem::bare(ProblemType::Unavailable)
             }
             Self::Internal(error) => {
@@ -68,11 +73,12 @@ impl IntoResponse for Error {
             problem.trace_id = problem.trace_id.or_else(telemetry::propagation::current_trace_id);
         }
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (challenge, retry_after) = (problem.kind.challenge(), problem.kind.retry_after());
+        let challenge = problem.kind.challenge();
+        let retry_after = seconds.or(problem.kind.retry_after().map(u64::from));
         let mut response = (status, Json(problem)).into_response();
         let content_type = HeaderValue::from_static(problem::CONTENT_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        if let Some(seconds) = later.or(retry_after.map(u64::from)) {
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(challenge) = challenge {
@@ -82,7 +88,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// Logs what the caller is not told. Every line has the trace's id, which the caller is told.
-fn log(error: &anyhow::Error, what: &'static str) {
-    tracing::error!(error = format!("{error:#}"), "{what}");
+/// Logs an error that the caller is not told about. The log record has the trace id that the response shows.
+fn log(error: &anyhow::Error, message: &'static str) {
+    tracing::error!(error = format!("{error:#}"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! What is asked again, and who is not asked any more.
+//! Retries and the circuit breaker.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,11 +13,11 @@ use http::{Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use wire::problem::ProblemType;
 
-use crate::spans::Recorded;
+use crate::recorded::Recorded;
 
 type Sent = Result<Response<Bytes>, NoAnswer>;
 
-fn answer(status: u16) -> Sent {
+fn response(status: u16) -> Sent {
     Ok(Response::builder().status(status).body(Bytes::from_static(b"{}")).unwrap())
 }
 
@@ -29,24 +29,24 @@ fn unreachable() -> Sent {
     Err(NoAnswer::Connect(anyhow!("refused")))
 }
 
-/// A service with these answers, and the requests that it has got.
-fn service(answers: impl IntoIterator<Item = Sent>) -> (Service, Arc<Mutex<Vec<Request<Bytes>>>>) {
-    let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
-    let asked = Arc::<Mutex<Vec<_>>>::default();
+/// A service that gives these responses in turn and then hangs, and the requests that it has received.
+fn service(responses: impl IntoIterator<Item = Sent>) -> (Service, Arc<Mutex<Vec<Request<Bytes>>>>) {
+    let responses = Arc::new(Mutex::new(responses.into_iter().collect::<VecDeque<_>>()));
+    let received = Arc::<Mutex<Vec<_>>>::default();
     let transport = {
-        let asked = Arc::clone(&asked);
+        let received = Arc::clone(&received);
         Transport::new(tower::service_fn(move |request: Request<Bytes>| {
-            asked.lock().unwrap().push(request);
-            let answer = answers.lock().unwrap().pop_front();
+            received.lock().unwrap().push(request);
+            let response = responses.lock().unwrap().pop_front();
             async move {
-                match answer {
-                    Some(answer) => answer,
+                match response {
+                    Some(response) => response,
                     None => std::future::pending().await,
                 }
             }
         }))
     };
-    (Service::over("order", "http://order.test/".parse().unwrap(), transport), asked)
+    (Service::with_transport("order", "http://order.test/".parse().unwrap(), transport), received)
 }
 
 async fn get(service: &Service) -> Result<Value, CallError> {
@@ -58,12 +58,12 @@ async fn post(service: &Service) -> Result<Value, CallError> {
 }
 
 #[tokio::test]
-async fn what_is_safe_is_asked_a_second_time_in_a_span_of_its_own() {
-    for first in [broken(), unreachable(), answer(502), answer(503), answer(504)] {
+async fn safe_request_is_retried_in_its_own_span() {
+    for first in [broken(), unreachable(), response(502), response(503), response(504)] {
         let recorded = Recorded::start();
-        let (service, asked) = service([first, answer(200)]);
-        get(&service.retrying()).await.unwrap();
-        assert_eq!(asked.lock().unwrap().len(), 2);
+        let (service, received) = service([first, response(200)]);
+        get(&service.with_retry()).await.unwrap();
+        assert_eq!(received.lock().unwrap().len(), 2);
         let resend_counts =
             recorded.requests().iter().map(|span| span["http.request.resend_count"].clone()).collect::<Vec<_>>();
         assert_eq!(resend_counts, [Value::Null, 1.into()]);
@@ -71,54 +71,54 @@ async fn what_is_safe_is_asked_a_second_time_in_a_span_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_third_time_is_never_asked() {
-    let (service, asked) = service([answer(503), answer(503), answer(200)]);
-    get(&service.retrying()).await.unwrap_err();
-    assert_eq!(asked.lock().unwrap().len(), 2);
+async fn request_is_retried_once() {
+    let (service, received) = service([response(503), response(503), response(200)]);
+    get(&service.with_retry()).await.unwrap_err();
+    assert_eq!(received.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_asked_once_and_what_was_never_sent_twice() {
-    for (first, times) in [(broken(), 1), (answer(503), 1), (unreachable(), 2)] {
-        let (service, asked) = service([first, answer(200)]);
-        assert_eq!(post(&service.retrying()).await.is_ok(), times == 2);
-        assert_eq!(asked.lock().unwrap().len(), times);
+async fn post_is_retried_only_if_it_was_never_sent() {
+    for (first, attempts) in [(broken(), 1), (response(503), 1), (unreachable(), 2)] {
+        let (service, received) = service([first, response(200)]);
+        assert_eq!(post(&service.with_retry()).await.is_ok(), attempts == 2);
+        assert_eq!(received.lock().unwrap().len(), attempts);
     }
 }
 
 #[tokio::test]
-async fn who_does_not_want_it_asks_once() {
-    let (service, asked) = service([unreachable(), answer(200)]);
-    assert!(matches!(get(&service).await, Err(CallError::Unknown(_))));
-    assert_eq!(asked.lock().unwrap().len(), 1);
+async fn service_without_retry_makes_one_attempt() {
+    let (service, received) = service([unreachable(), response(200)]);
+    assert!(matches!(get(&service).await, Err(CallError::UnknownOutcome(_))));
+    assert_eq!(received.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_second_request_has_only_what_time_the_first_has_left() {
-    let (silent, asked) = service([]);
-    get(&silent.within(Duration::from_millis(20)).retrying()).await.unwrap_err();
-    assert_eq!(asked.lock().unwrap().len(), 1, "nothing was left");
+async fn retry_gets_the_time_that_the_first_attempt_left() {
+    let (silent, received) = service([]);
+    get(&silent.with_timeout(Duration::from_millis(20)).with_retry()).await.unwrap_err();
+    assert_eq!(received.lock().unwrap().len(), 1, "no time was left");
 
-    let (silent, asked) = service([broken()]);
-    let error = get(&silent.within(Duration::from_millis(400)).retrying()).await.unwrap_err();
-    assert_eq!(asked.lock().unwrap().len(), 2);
-    let CallError::Unknown(error) = error else { panic!("{error}") };
+    let (silent, received) = service([broken()]);
+    let error = get(&silent.with_timeout(Duration::from_millis(400)).with_retry()).await.unwrap_err();
+    assert_eq!(received.lock().unwrap().len(), 2);
+    let CallError::UnknownOutcome(error) = error else { panic!("{error}") };
     assert!(matches!(error.downcast(), Ok(NoAnswer::Timeout)));
 }
 
 #[tokio::test]
-async fn a_dead_service_is_not_asked_and_the_caller_is_told_when_to_come_back() {
+async fn open_circuit_sends_no_request_and_tells_when_to_retry() {
     let recorded = Recorded::start();
-    let (service, asked) = service([broken(), answer(500), unreachable(), answer(503), broken(), answer(200)]);
-    let service = service.with_circuit();
+    let (service, received) = service([broken(), response(500), unreachable(), response(503), broken(), response(200)]);
+    let service = service.with_circuit_breaker();
     for _ in 0..5 {
-        assert!(matches!(post(&service).await, Err(CallError::Unknown(_))));
+        assert!(matches!(post(&service).await, Err(CallError::UnknownOutcome(_))));
     }
-    // Whoever has a clone knows it too.
+    // Clones share the circuit breaker.
     let clone = service.clone().with_header(header::ACCEPT, "*/*".try_into().unwrap());
     let error = post(&clone).await.unwrap_err();
-    assert!(matches!(error, CallError::Open { service: "order", .. }), "{error}");
-    assert_eq!((asked.lock().unwrap().len(), recorded.requests().len()), (5, 5), "no request, no span");
+    assert!(matches!(error, CallError::CircuitOpen { service: "order", .. }), "{error}");
+    assert_eq!((received.lock().unwrap().len(), recorded.requests().len()), (5, 5), "no request, no span");
 
     let response = Error::from(error).into_response();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -130,52 +130,53 @@ async fn a_dead_service_is_not_asked_and_the_caller_is_told_when_to_come_back() 
 
     let sent = clone.send(http::Method::GET, "orders/1", "/orders/{order_id}", None::<&()>).await.map(drop);
     let error = CallError::from(sent.unwrap_err());
-    assert!(matches!(error, CallError::Open { .. }), "the plain way says it too: {error}");
-    assert_eq!(recorded.circuits(), [("WARN".into(), "the circuit is open: order does not answer".into())]);
+    assert!(matches!(error, CallError::CircuitOpen { .. }), "`send` reports it too: {error}");
+    let opened = ("WARN".into(), "the circuit breaker is open: order does not answer".into());
+    assert_eq!(recorded.circuit_breakers(), [opened]);
 }
 
 #[tokio::test]
-async fn a_service_that_refuses_is_not_dead() {
-    let (service, asked) = service((0..20).map(|n| answer(if n % 5 == 0 { 404 } else { 500 })));
-    let service = service.with_circuit();
+async fn client_errors_keep_the_circuit_closed() {
+    let (service, received) = service((0..20).map(|n| response(if n % 5 == 0 { 404 } else { 500 })));
+    let service = service.with_circuit_breaker();
     for _ in 0..20 {
         post(&service).await.unwrap_err();
     }
-    assert_eq!(asked.lock().unwrap().len(), 20);
+    assert_eq!(received.lock().unwrap().len(), 20);
 }
 
 #[tokio::test]
-async fn a_service_that_says_when_to_come_back_is_not_dead() {
+async fn responses_with_retry_after_keep_the_circuit_closed() {
     let busy = || {
         let later = Response::builder().status(503).header(header::RETRY_AFTER, 2).body(Bytes::from_static(b"{}"));
         Ok(later.unwrap())
     };
-    let (service, asked) = service((0..7).map(|_| busy()).chain([answer(200)]));
-    let service = service.with_circuit();
+    let (service, received) = service((0..7).map(|_| busy()).chain([response(200)]));
+    let service = service.with_circuit_breaker();
     for _ in 0..7 {
-        assert!(matches!(get(&service).await, Err(CallError::Unknown(_))));
+        assert!(matches!(get(&service).await, Err(CallError::UnknownOutcome(_))));
     }
     assert!(get(&service).await.is_ok());
-    assert_eq!(asked.lock().unwrap().len(), 8);
+    assert_eq!(received.lock().unwrap().len(), 8);
 }
 
 #[tokio::test]
-async fn the_second_request_goes_through_the_circuit_too() {
-    let (service, asked) = service((0..10).map(|_| broken()));
-    let service = service.retrying().with_circuit();
+async fn retry_passes_through_the_circuit_breaker() {
+    let (service, received) = service((0..10).map(|_| broken()));
+    let service = service.with_retry().with_circuit_breaker();
     for _ in 0..2 {
-        assert!(matches!(get(&service).await, Err(CallError::Unknown(_))));
+        assert!(matches!(get(&service).await, Err(CallError::UnknownOutcome(_))));
     }
-    assert!(matches!(get(&service).await, Err(CallError::Open { .. })));
-    assert_eq!(asked.lock().unwrap().len(), 5);
+    assert!(matches!(get(&service).await, Err(CallError::CircuitOpen { .. })));
+    assert_eq!(received.lock().unwrap().len(), 5);
 }
 
 #[tokio::test]
-async fn that_we_are_not_let_in_is_not_the_callers_to_know() {
+async fn rejected_credentials_between_functions_are_not_the_callers_problem() {
     let problem = r#"{"type":"urn:order-system:problem:forbidden","title":"No","status":403}"#;
     for status in [401, 403] {
-        let refused = Response::builder().status(status).body(Bytes::from_static(problem.as_bytes())).unwrap();
-        let (service, _) = service([Ok(refused)]);
-        assert!(matches!(get(&service).await, Err(CallError::Unknown(_))), "{status}");
+        let rejected = Response::builder().status(status).body(Bytes::from_static(problem.as_bytes())).unwrap();
+        let (service, _) = service([Ok(rejected)]);
+        assert!(matches!(get(&service).await, Err(CallError::UnknownOutcome(_))), "{status}");
     }
 }

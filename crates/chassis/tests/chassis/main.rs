@@ -1,8 +1,8 @@
-//! Calls from function to function, from both ends: how they are made, signed and refused.
+//! Calls between functions, from both ends: how they are sent, retried, signed and rejected.
 
 #![allow(clippy::unwrap_used)]
 
+mod allowed_callers;
 mod calls;
+mod recorded;
 mod signature;
-mod spans;
-mod strangers;

@@ -78,7 +78,7 @@ impl Services {
             async move { answer }
         };
         let transport: Transport = BoxCloneSyncService::new(tower::service_fn(answer));
-        Service::over(name, format!("http://{name}/").parse().unwrap(), transport)
+        Service::with_transport(name, format!("http://{name}/").parse().unwrap(), transport)
     }
 
     fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {

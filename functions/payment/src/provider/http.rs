@@ -56,7 +56,7 @@ impl HttpProvider {
     pub fn from_env() -> anyhow::Result<Self> {
         let url = config::base_url("PAYMENT_PROVIDER_URL")?;
         let api_key: Option<ApiKey> = config::optional("PAYMENT_PROVIDER_API_KEY")?;
-        let service = Service::new("the payment provider", url)?.within(TIMEOUT);
+        let service = Service::third_party("the payment provider", url)?.with_timeout(TIMEOUT);
         Ok(Self::new(match api_key {
             Some(ApiKey(value)) => service.with_header(AUTHORIZATION, value),
             None => service,
@@ -192,7 +192,7 @@ mod tests {
     fn api_key_is_sent_as_bearer_token_and_never_shown() {
         let ApiKey(value) = "5ecret".parse().unwrap();
         assert_eq!(value, "Bearer 5ecret");
-        let service = Service::new("the payment provider", "http://provider.example".parse().unwrap()).unwrap();
+        let service = Service::third_party("the payment provider", "http://provider.example".parse().unwrap()).unwrap();
         let provider = HttpProvider::new(service.with_header(AUTHORIZATION, value));
         assert!(!format!("{provider:?}").contains("5ecret"), "{provider:?}");
     }

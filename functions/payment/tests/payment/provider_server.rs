@@ -88,8 +88,8 @@ impl ProviderServer {
 
     /// A client of this provider.
     pub(crate) fn provider(&self) -> Provider {
-        let service = Service::new("the payment provider", self.base.parse().unwrap()).unwrap();
-        Provider::Http(HttpProvider::new(service.within(Duration::from_secs(1))))
+        let service = Service::third_party("the payment provider", self.base.parse().unwrap()).unwrap();
+        Provider::Http(HttpProvider::new(service.with_timeout(Duration::from_secs(1))))
     }
 
     /// Makes the next requests for an order's charge fail, one after the other.

@@ -1,4 +1,4 @@
-//! The signature of a request to a function URL: [AWS Signature Version 4] for the service `lambda`.
+//! Signs requests to function URLs: [AWS Signature Version 4] for the service `lambda`.
 //!
 //! [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
@@ -19,30 +19,30 @@ use tower::util::BoxCloneSyncService;
 
 use crate::client::Transport;
 
-/// Longest wait for credentials. On Lambda they are in the environment, and there is none.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// Credentials that end sooner are asked for again: a request must arrive before they end.
-const LEFT: Duration = Duration::from_secs(60);
-/// What is not signed, because a proxy on the way may rewrite it: the trace's context.
+/// Timeout for fetching credentials. On Lambda they are in the environment, and nothing is fetched.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Credentials are replaced this long before they expire, so that a signed request arrives while they are valid.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
+/// Headers that are not signed: a proxy on the path may rewrite the trace context.
 const UNSIGNED: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
-/// Signs requests with credentials that it keeps until they end.
+/// Signs requests with cached credentials.
 #[derive(Debug)]
 pub(super) struct Signer {
     region: Region,
     provider: SharedCredentialsProvider,
-    credentials: Mutex<Option<Credentials>>,
+    cached: Mutex<Option<Credentials>>,
 }
 
 impl Signer {
     pub(super) fn new(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
         let region = sdk_config.region().context("AWS_REGION is not set")?.clone();
         let provider = sdk_config.credentials_provider().context("there are no AWS credentials")?;
-        Ok(Self { region, provider, credentials: Mutex::default() })
+        Ok(Self { region, provider, cached: Mutex::default() })
     }
 
-    /// The transport behind the signature: each request is signed as it is sent, the second one anew.
-    pub(super) fn before(self, transport: Transport) -> Transport {
+    /// A transport that signs each request just before `transport` sends it. A retry is signed again.
+    pub(super) fn wrap(self, transport: Transport) -> Transport {
         let signer = Arc::new(self);
         BoxCloneSyncService::new(tower::service_fn(move |request| {
             let (signer, transport) = (Arc::clone(&signer), transport.clone());
@@ -53,9 +53,9 @@ impl Signer {
         }))
     }
 
-    /// The request with `authorization`, `x-amz-date`, `x-amz-content-sha256` and, where the credentials are a role's,
-    /// `x-amz-security-token`. The path is encoded twice in what is signed, as for every service but S3, and once in what is
-    /// sent.
+    /// The request with `authorization`, `x-amz-date`, `x-amz-content-sha256` and, for temporary credentials,
+    /// `x-amz-security-token`. In the signed text the path is URI-encoded twice, as for every AWS service except S3; in the request
+    /// that is sent it is encoded once.
     async fn signed(&self, mut request: Request<Bytes>) -> anyhow::Result<Request<Bytes>> {
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
@@ -68,7 +68,7 @@ impl Signer {
             .settings(settings)
             .build()?
             .into();
-        // A header that is no text can't be signed. It is sent all the same, for the service to refuse.
+        // A header value that is not text can't be signed. It is sent unsigned, and the service may reject it.
         let headers = request.headers().iter().filter(|(name, _)| !UNSIGNED.contains(&name.as_str()));
         let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let body = SignableBody::Bytes(request.body());
@@ -79,13 +79,13 @@ impl Signer {
     }
 
     async fn credentials(&self) -> anyhow::Result<Credentials> {
-        let mut kept = self.credentials.lock().await;
-        let soon = SystemTime::now() + LEFT;
-        if let Some(credentials) = kept.as_ref().filter(|kept| kept.expiry().is_none_or(|end| end > soon)) {
+        let mut cached = self.cached.lock().await;
+        let soon = SystemTime::now() + EXPIRY_MARGIN;
+        if let Some(credentials) = cached.as_ref().filter(|cached| cached.expiry().is_none_or(|expiry| expiry > soon)) {
             return Ok(credentials.clone());
         }
-        let provided = tokio::time::timeout(TIMEOUT, self.provider.provide_credentials());
+        let provided = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.provider.provide_credentials());
         let credentials = provided.await.context("no AWS credentials in time")?.context("no AWS credentials")?;
-        Ok(kept.insert(credentials).clone())
+        Ok(cached.insert(credentials).clone())
     }
 }

@@ -1,4 +1,4 @@
-//! Who may call: events of a function URL, as Lambda gives them, through lambda_http's own types.
+//! `ALLOWED_CALLERS`, tested with events of a function URL that lambda_http parses as on Lambda.
 
 use axum::Router;
 use axum::routing::get;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use wire::problem::ProblemType;
 
-use crate::spans::Recorded;
+use crate::recorded::Recorded;
 
 const GATEWAY: &str = "arn:aws:iam::123456789012:role/order-system-GatewayFunctionRole-1A2B";
 const RECOVERY: &str = "arn:aws:iam::123456789012:role/with/a/path/order-recovery";
@@ -51,7 +51,7 @@ fn event(path: &str, authorizer: &Value) -> Value {
     })
 }
 
-fn by(user_arn: &str) -> Value {
+fn authorizer(user_arn: &str) -> Value {
     json!({"iam": {
         "accessKey": "ASIAIOSFODNN7EXAMPLE",
         "accountId": "123456789012",
@@ -63,33 +63,34 @@ fn by(user_arn: &str) -> Value {
     }})
 }
 
-/// The status and the body with which a function that these may call answers an event.
+/// The status and the body of a function's response to an event.
 async fn answer(allowed: &AllowedCallers, event: &Value) -> (u64, Value) {
     let app = chassis::http::app(Router::new().route("/stock", get(async || chassis::http::Json("here"))));
     let request: LambdaRequest = serde_json::from_str(&event.to_string()).unwrap();
     let event = LambdaEvent::new(request, Context::default());
     let response = Adapter::from(allowed.clone().guard(app)).oneshot(event).await.unwrap();
     let response = serde_json::to_value(response).unwrap();
-    assert!(response["headers"].get("x-trace-id").is_none(), "no tracer, no id");
+    assert!(response["headers"].get("x-trace-id").is_none(), "without a tracer there is no trace id");
     let body = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     (response["statusCode"].as_u64().unwrap(), body)
 }
 
 #[tokio::test]
-async fn only_the_roles_that_are_named_may_call() {
+async fn only_allowed_roles_may_call() {
     let recorded = Recorded::start();
     let allowed: AllowedCallers = format!("{GATEWAY},{RECOVERY}").parse().unwrap();
     for role in ["order-system-GatewayFunctionRole-1A2B", "order-recovery"] {
-        let event = event("/stock", &by(&format!("arn:aws:sts::123456789012:assumed-role/{role}/order-system")));
+        let event =
+            event("/stock", &authorizer(&format!("arn:aws:sts::123456789012:assumed-role/{role}/order-system")));
         assert_eq!(answer(&allowed, &event).await, (200, json!("here")), "{role}");
     }
     let forbidden = json!({
         "type": "urn:order-system:problem:forbidden",
         "title": ProblemType::Forbidden.title(),
         "status": 403,
-        "detail": "the function is not for this caller"
+        "detail": "this caller may not call the function"
     });
-    for stranger in [
+    for caller in [
         "arn:aws:sts::123456789012:assumed-role/another/mallory@example.com",
         "arn:aws:sts::999999999999:assumed-role/order-recovery/mallory@example.com",
         "arn:aws-cn:sts::123456789012:assumed-role/order-recovery/mallory@example.com",
@@ -102,33 +103,33 @@ async fn only_the_roles_that_are_named_may_call() {
         RECOVERY,
         "",
     ] {
-        assert_eq!(answer(&allowed, &event("/stock", &by(stranger))).await, (403, forbidden.clone()), "{stranger}");
+        assert_eq!(answer(&allowed, &event("/stock", &authorizer(caller))).await, (403, forbidden.clone()), "{caller}");
     }
     let recorded = recorded.text();
     assert!(recorded.contains("another of 123456789012") && !recorded.contains("mallory"), "{recorded}");
 }
 
 #[tokio::test]
-async fn who_says_nothing_of_themselves_is_a_stranger_for_every_path() {
+async fn caller_without_a_role_is_rejected_on_every_path() {
     let allowed: AllowedCallers = GATEWAY.parse().unwrap();
     for authorizer in [Value::Null, json!({}), json!({"iam": {}}), json!({"iam": {"userArn": null}})] {
         for path in ["/stock", "/elsewhere"] {
             assert_eq!(answer(&allowed, &event(path, &authorizer)).await.0, 403, "{authorizer} {path}");
         }
     }
-    let claims = json!({"jwt": {"claims": {"userArn": GATEWAY}}, "lambda": {"iam": by(GATEWAY)}});
+    let claims = json!({"jwt": {"claims": {"userArn": GATEWAY}}, "lambda": {"iam": authorizer(GATEWAY)}});
     assert_eq!(answer(&allowed, &event("/stock", &claims)).await.0, 403);
 }
 
 #[tokio::test]
-async fn where_nobody_is_named_everyone_may_call() {
-    let everyone = AllowedCallers::default();
-    assert_eq!(answer(&everyone, &event("/stock", &Value::Null)).await.0, 200);
-    assert_eq!(answer(&everyone, &event("/elsewhere", &Value::Null)).await.0, 404);
+async fn without_allowed_callers_every_caller_may_call() {
+    let all = AllowedCallers::default();
+    assert_eq!(answer(&all, &event("/stock", &Value::Null)).await.0, 200);
+    assert_eq!(answer(&all, &event("/elsewhere", &Value::Null)).await.0, 404);
 }
 
 #[test]
-fn what_is_no_role_is_an_error() {
+fn text_that_is_not_a_role_arn_is_an_error() {
     for wrong in [
         "",
         ",",
@@ -145,5 +146,5 @@ fn what_is_no_role_is_an_error() {
         let error = wrong.parse::<AllowedCallers>().unwrap_err();
         assert!(error.ends_with("is not the ARN of an IAM role"), "{wrong}: {error}");
     }
-    assert!(format!("{GATEWAY}, {RECOVERY}").parse::<AllowedCallers>().is_ok(), "a blank does no harm");
+    assert!(format!("{GATEWAY}, {RECOVERY}").parse::<AllowedCallers>().is_ok(), "spaces around an ARN are allowed");
 }

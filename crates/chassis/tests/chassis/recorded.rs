@@ -1,4 +1,4 @@
-//! What is recorded while a test runs: spans and logs, as text.
+//! The spans and logs that a test records, as JSON lines.
 
 use std::cell::RefCell;
 use std::io;
@@ -11,17 +11,17 @@ thread_local! {
     static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What this thread has recorded. A test and all that it starts run on one thread.
+/// What the current thread has recorded. A test and all its tasks run on one thread.
 pub(crate) struct Recorded;
 
 impl Recorded {
-    /// Records from here on.
+    /// Starts an empty record.
     pub(crate) fn start() -> Self {
         static START: Once = Once::new();
         START.call_once(|| {
             let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
             subscriber.with_span_events(FmtSpan::CLOSE).with_writer(|| Writer).init();
-            // What another thread met before or meanwhile was told that nobody listens.
+            // Another test's thread may have cached that a callsite has no subscriber.
             tracing::callsite::rebuild_interest_cache();
         });
         TEXT.take();
@@ -32,18 +32,18 @@ impl Recorded {
         String::from_utf8(TEXT.with_borrow(Clone::clone)).unwrap()
     }
 
-    /// The spans of requests that have ended, in their order.
+    /// The request spans that have ended, in the order in which they ended.
     pub(crate) fn requests(&self) -> Vec<Value> {
         let closed = self.lines().into_iter();
         let closed = closed.filter(|line| line["fields"]["message"] == "close" && line["span"]["name"] == "request");
         closed.map(|line| line["span"].clone()).collect()
     }
 
-    /// What was logged of circuits, in its order.
-    pub(crate) fn circuits(&self) -> Vec<(String, String)> {
+    /// The circuit breakers' log records in their order: level and message.
+    pub(crate) fn circuit_breakers(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let logged = self.lines().into_iter().map(|line| (text(&line["level"]), text(&line["fields"]["message"])));
-        logged.filter(|(_, message)| message.starts_with("the circuit")).collect()
+        logged.filter(|(_, message)| message.starts_with("the circuit breaker")).collect()
     }
 
     fn lines(&self) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! Extractors whose refusals are problems.
+//! axum extractors that reject a request with a problem.
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -11,7 +11,7 @@ use wire::problem::{Problem, ProblemType};
 
 use crate::http::Error;
 
-/// A JSON body, in and out. What comes in is an object.
+/// A JSON body. In a request it must be an object.
 pub struct Json<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
@@ -20,7 +20,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         match axum::Json::from_request(request, state).await {
             Ok(axum::Json(Object(body))) => Ok(Self(body)),
-            Err(rejection) => Err(refusal(&rejection).into()),
+            Err(rejection) => Err(json_problem(&rejection).into()),
         }
     }
 }
@@ -31,7 +31,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-fn refusal(rejection: &JsonRejection) -> Problem {
+fn json_problem(rejection: &JsonRejection) -> Problem {
     let kind = match rejection {
         JsonRejection::JsonDataError(_) => ProblemType::Unprocessable,
         JsonRejection::MissingJsonContentType(_) => ProblemType::UnsupportedMediaType,
@@ -43,7 +43,7 @@ fn refusal(rejection: &JsonRejection) -> Problem {
     Problem::new(kind, rejection.body_text())
 }
 
-/// The variables of a path. A value that is none of its kind names nothing: 404.
+/// The parameters of the path. A parameter that does not parse is a 404, like an id that does not exist.
 pub struct Path<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
@@ -56,7 +56,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The parameters of a query string.
+/// The parameters of the query string. If they do not parse, the answer is a 400.
 pub struct Query<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T> {
