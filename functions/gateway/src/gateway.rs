@@ -1,55 +1,54 @@
-//! What the gateway talks to.
+//! What the gateway's handlers and middleware use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chassis::aws::SdkConfig;
-use chassis::client::{Connector, SAGA_TIMEOUT, Service};
+use chassis::client::{Connector, Service};
 use chassis::config;
 
 use crate::rate_limit::{Limit, Limiter};
 use crate::{Authenticator, Cors};
 
-/// The services behind the gateway, and who lets callers in.
+/// Timeout of a call to order, which calls other services itself: more than the 20 s after which order answers in any case, and less
+/// than the 28 s that the gateway has for a request.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// The services behind the gateway, and how it treats its callers.
 #[derive(Clone)]
 pub struct Gateway {
-    pub(crate) order: Service,
-    pub(crate) inventory: Service,
-    pub(crate) payment: Service,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) limiter: Option<Arc<Limiter>>,
-    pub(crate) cors: Cors,
+    /// The order service.
+    pub order: Service,
+    /// The inventory service.
+    pub inventory: Service,
+    /// The payment service.
+    pub payment: Service,
+    /// Checks the callers' tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// Limits each principal's rate. `None` turns rate limits off.
+    pub limiter: Option<Arc<Limiter>>,
+    /// The web pages that may call the gateway from a browser.
+    pub cors: Cors,
 }
 
 impl Gateway {
-    /// From `ORDER_URL`, `INVENTORY_URL`, `PAYMENT_URL` (base URLs), `RATE_LIMITS_TABLE`, and what [`Connector`],
-    /// [`Authenticator`], [`Limit`] and [`Cors`] read.
+    /// Reads `ORDER_URL`, `INVENTORY_URL` and `PAYMENT_URL` (base URLs), `RATE_LIMITS_TABLE`, and the variables of [`Connector`],
+    /// [`Authenticator`], [`Limit`] and [`Cors`].
     pub fn from_env(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
         let connector = Connector::from_env(sdk_config)?;
-        let service =
-            |name, variable| anyhow::Ok(connector.service(name, config::base_url(variable)?).retrying().with_circuit());
-        let order = service("order", "ORDER_URL")?.within(SAGA_TIMEOUT);
-        let (inventory, payment) = (service("inventory", "INVENTORY_URL")?, service("payment", "PAYMENT_URL")?);
+        let service = |name, url_variable| {
+            let service = connector.service(name, config::base_url(url_variable)?);
+            anyhow::Ok(service.with_retry().with_circuit_breaker())
+        };
         let table = config::required("RATE_LIMITS_TABLE")?;
         let limiter = Limiter::new(chassis::aws::dynamodb(sdk_config), table, Limit::from_env()?);
-        let gateway = Self::new(order, inventory, payment, Authenticator::from_env()?);
-        Ok(gateway.limited(limiter).with_cors(Cors::from_env()?))
-    }
-
-    /// Before these services, without rate limits and CORS.
-    pub fn new(order: Service, inventory: Service, payment: Service, authenticator: Authenticator) -> Self {
-        let (authenticator, limiter, cors) = (Arc::new(authenticator), None, Cors::default());
-        Self { order, inventory, payment, authenticator, limiter, cors }
-    }
-
-    /// The same gateway, with rate limits.
-    #[must_use]
-    pub fn limited(self, limiter: Limiter) -> Self {
-        Self { limiter: Some(Arc::new(limiter)), ..self }
-    }
-
-    /// The same gateway, for pages of these origins too.
-    #[must_use]
-    pub fn with_cors(self, cors: Cors) -> Self {
-        Self { cors, ..self }
+        Ok(Self {
+            order: service("order", "ORDER_URL")?.with_timeout(ORDER_TIMEOUT),
+            inventory: service("inventory", "INVENTORY_URL")?,
+            payment: service("payment", "PAYMENT_URL")?,
+            authenticator: Arc::new(Authenticator::from_env()?),
+            limiter: Some(Arc::new(limiter)),
+            cors: Cors::from_env()?,
+        })
     }
 }

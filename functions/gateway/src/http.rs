@@ -1,45 +1,55 @@
-//! The gateway's routes: the table of what callers can do. `/openapi.json` is made of it.
+//! The gateway's API. `route_table` registers every route with the access that it requires. The OpenAPI document, the CORS headers
+//! and the tests of who may use a route are derived from it.
 
+mod access;
+mod api;
+mod forward;
 mod health;
 mod inventory;
+mod openapi;
 mod orders;
-mod pass_on;
 mod payments;
+mod problems;
 
 use axum::Router;
-use axum::middleware;
-use axum::routing::get;
-use chassis::http::{Json, guarded, traced, whole};
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Gateway, admit, front, openapi};
+use crate::Gateway;
+use crate::auth::scope::{INVENTORY_WRITE, ORDERS_READ, ORDERS_WRITE};
+use crate::http::api::Api;
 
-/// The gateway's routes.
+pub use access::Access;
+pub use api::Route;
+
+/// Path prefixes whose traces are always sampled.
+pub const CRITICAL_ROUTES: &[&str] = &["/api/orders", "/api/payments"];
+
+/// Every route with the access that it requires.
+fn route_table() -> Api {
+    Api::new()
+        .routes(Access::Scope(ORDERS_WRITE), routes!(orders::place))
+        .routes(Access::Scope(ORDERS_READ), routes!(orders::list))
+        .routes(Access::Scope(ORDERS_READ), routes!(orders::get))
+        .routes(Access::Scope(ORDERS_WRITE), routes!(orders::cancel))
+        .routes(Access::AnyCaller, routes!(inventory::get))
+        .routes(Access::Scope(INVENTORY_WRITE), routes!(inventory::put))
+        .routes(Access::Scope(ORDERS_READ), routes!(payments::get))
+        .routes(Access::Public, routes!(health::get))
+        .undocumented_get(Access::Public, "/openapi.json", openapi::get)
+}
+
+/// The gateway as a router.
 pub fn app(gateway: Gateway) -> Router {
-    let (router, document) = routes();
-    let document = serde_json::to_value(document).unwrap_or_default();
-    let router = router.route("/openapi.json", get(async || Json(document)));
-    let admitted = middleware::from_fn_with_state(gateway.clone(), admit::admit);
-    let cors = gateway.cors.clone();
-    let router = whole(router.with_state(gateway)).layer(admitted);
-    traced(front::front(guarded(router), cors))
+    route_table().into_router(gateway)
 }
 
-/// What `/openapi.json` says.
+/// The OpenAPI document at `/openapi.json`.
 pub fn document() -> OpenApi {
-    routes().1
+    route_table().into_document()
 }
 
-fn routes() -> (Router<Gateway>, OpenApi) {
-    let (router, document) = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(orders::place, orders::list))
-        .routes(routes!(orders::get))
-        .routes(routes!(orders::cancel))
-        .routes(routes!(inventory::get, inventory::put))
-        .routes(routes!(payments::get))
-        .routes(routes!(health::get))
-        .split_for_parts();
-    (router, openapi::complete(document))
+/// Every route that a request can reach.
+pub fn routes() -> Vec<Route> {
+    route_table().into_routes()
 }

@@ -1,13 +1,14 @@
-//! The gateway: the only way in. It knows who asks, lets them see what is theirs, and passes on the rest.
+//! The gateway: the only function that callers outside of the system can reach. It authenticates callers, limits their rate, shows
+//! them only their own data, and forwards requests to the services behind it.
+//!
+//! The table of its routes, each with the access that it requires, is in [`http`].
 
-mod admit;
 pub mod auth;
-mod front;
 mod gateway;
 pub mod http;
-mod openapi;
+mod middleware;
 pub mod rate_limit;
 
 pub use auth::{Authenticator, Caller};
-pub use front::Cors;
 pub use gateway::Gateway;
+pub use middleware::Cors;

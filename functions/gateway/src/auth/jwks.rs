@@ -1,11 +1,11 @@
-//! The issuer's keys, kept between requests.
+//! Caches the issuer's keys between requests.
 //!
-//! They are asked for again when a token names a key that is not among them, and when they are old. A token that nobody signed can
-//! name any key: so the issuer is asked once in a while at most, whatever comes, and by one request at a time. When it can't be
-//! asked, the keys that there are go on serving. When it can, a key that it publishes no more is gone.
+//! The keys are fetched again when they are old, and when a token names a key that is not among them. Anyone can make up a token
+//! with an unknown key id, so there is a minimum time between two fetches, and only one request fetches at a time. If a fetch
+//! fails, the cached keys stay in use. If it succeeds, keys that the issuer no longer publishes are gone.
 //!
-//! No task does this in the background, because a function's process is frozen between requests; and the clock is the wall's, because
-//! others stand still meanwhile.
+//! There is no background task, because a function's process is frozen between requests. Ages are measured by the wall clock,
+//! because a monotonic clock may stand still meanwhile.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -23,90 +23,90 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::auth::Keys;
 
-/// Longest wait for the issuer's answer.
+/// Timeout of a fetch.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest answer, in bytes.
+/// Maximum size of a JWKS, in bytes.
 const MAX_JWKS: usize = 256 * 1024;
-/// How long keys are taken for the issuer's without asking again: so long does a withdrawn key let callers in.
+/// How long keys are used before they are fetched again. A withdrawn key is accepted for at most this time while the issuer answers.
 const MAX_AGE: TimeDelta = TimeDelta::minutes(10);
-/// Shortest time from one question to the next, even one without an answer.
-const FLOOR: TimeDelta = TimeDelta::seconds(30);
-/// The same while there are no keys at all, and so nobody is let in: the `Retry-After` of the 503.
-const FLOOR_WITHOUT_KEYS: TimeDelta = TimeDelta::seconds(2);
+/// Minimum time between two fetches, successful or not.
+const MIN_INTERVAL: TimeDelta = TimeDelta::seconds(30);
+/// The same while there are no keys yet, and so no token is accepted. It is the `Retry-After` of the 503.
+const MIN_INTERVAL_WITHOUT_KEYS: TimeDelta = TimeDelta::seconds(2);
 
-/// Keys from a URL.
-pub(super) struct Jwks {
+/// The keys at a URL.
+pub(super) struct JwksCache {
     url: Url,
-    published: RwLock<Option<Published>>,
-    /// When the issuer was asked last. Who holds the lock is the one that asks.
-    asked: Mutex<Option<DateTime<Utc>>>,
+    fetched: RwLock<Option<Fetched>>,
+    /// When the last fetch began or ended. The request that holds the lock is the one that fetches.
+    last_fetch: Mutex<Option<DateTime<Utc>>>,
 }
 
-/// What the issuer answered, and when.
+/// The result of the last successful fetch.
 #[derive(Clone)]
-struct Published {
+struct Fetched {
     keys: Arc<Keys>,
     at: DateTime<Utc>,
 }
 
-impl Jwks {
-    /// From an `https:`, `http:` or `file:` URL.
+impl JwksCache {
+    /// For an `https:`, `http:` or `file:` URL.
     pub(super) fn new(url: Url) -> Self {
-        Self { url, published: RwLock::default(), asked: Mutex::default() }
+        Self { url, fetched: RwLock::default(), last_fetch: Mutex::default() }
     }
 
-    /// The keys among which a key should be. None where there never were any.
+    /// The current keys, fetched first if necessary for this key id. `None` if no fetch has ever succeeded.
     pub(super) async fn keys_for(&self, key_id: &str, clock: Clock) -> Option<Arc<Keys>> {
-        let published = self.published();
-        let known = published.as_ref().filter(|published| published.keys.contains(key_id));
-        let asked = match known {
-            Some(published) if !is_over(published.at, MAX_AGE, clock()) => None,
-            // It is known: while another asks, this one goes on.
-            Some(_) => self.asked.try_lock().ok(),
-            None => Some(self.asked.lock().await),
+        let fetched = self.fetched();
+        let known = fetched.as_ref().filter(|fetched| fetched.keys.contains(key_id));
+        let last_fetch = match known {
+            Some(fetched) if !has_passed(MAX_AGE, fetched.at, clock()) => None,
+            // The key is known: if another request is fetching, this one does not wait for it.
+            Some(_) => self.last_fetch.try_lock().ok(),
+            None => Some(self.last_fetch.lock().await),
         };
-        if let Some(asked) = asked {
-            self.refresh(asked, clock).await;
+        if let Some(last_fetch) = last_fetch {
+            self.refresh(last_fetch, clock).await;
         }
-        self.published().map(|published| published.keys)
+        self.fetched().map(|fetched| fetched.keys)
     }
 
-    /// Asks the issuer, unless it was asked just now.
-    async fn refresh(&self, mut asked: MutexGuard<'_, Option<DateTime<Utc>>>, clock: Clock) {
-        let floor = if self.published().is_some() { FLOOR } else { FLOOR_WITHOUT_KEYS };
-        if asked.is_some_and(|at| !is_over(at, floor, clock())) {
+    /// Fetches the keys, unless the last fetch was too recent.
+    async fn refresh(&self, mut last_fetch: MutexGuard<'_, Option<DateTime<Utc>>>, clock: Clock) {
+        let interval = if self.fetched().is_some() { MIN_INTERVAL } else { MIN_INTERVAL_WITHOUT_KEYS };
+        if last_fetch.is_some_and(|at| !has_passed(interval, at, clock())) {
             return;
         }
-        // Already now, because the request may end in the middle; and again when the answer is there, because it took its time.
-        *asked = Some(clock());
-        let fetched = fetch(&self.url).await;
-        *asked = Some(clock());
-        match fetched.and_then(|json| Keys::from_json(&json).context("the answer is not a JWKS")) {
+        // Set before the fetch, because the request may be cancelled during it, and after it, because it takes time.
+        *last_fetch = Some(clock());
+        let json = fetch(&self.url).await;
+        *last_fetch = Some(clock());
+        match json.and_then(|json| Keys::from_json(&json).context("the answer is not a JWKS")) {
             Ok(keys) => {
                 tracing::info!(keys = keys.len(), "got the issuer's keys");
-                let published = Published { keys: Arc::new(keys), at: clock() };
-                *self.published.write().unwrap_or_else(PoisonError::into_inner) = Some(published);
+                let fetched = Fetched { keys: Arc::new(keys), at: clock() };
+                *self.fetched.write().unwrap_or_else(PoisonError::into_inner) = Some(fetched);
             }
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the issuer's keys can't be had"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "cannot fetch the issuer's keys"),
         }
     }
 
-    fn published(&self) -> Option<Published> {
-        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn fetched(&self) -> Option<Fetched> {
+        self.fetched.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Whether a time has passed since then. It has too where the clock was set back: nobody can tell.
-fn is_over(since: DateTime<Utc>, time: TimeDelta, now: DateTime<Utc>) -> bool {
+/// Whether this time has passed since then. If the clock was set back, that is unknown, and it counts as passed.
+fn has_passed(time: TimeDelta, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     !(TimeDelta::zero()..time).contains(&(now - since))
 }
 
-/// What is at the URL itself: nothing that it redirects to, and no proxy in between.
+/// The JWKS at the URL itself: redirects are not followed, and no proxy is used.
 async fn fetch(url: &Url) -> anyhow::Result<Vec<u8>> {
     let json = if url.scheme() == "file" {
         tokio::time::timeout(TIMEOUT, read(url)).await.context("no answer in time")??
     } else {
-        // No connection outlives the answer: until the next one, this process may have been frozen.
+        // A new client per fetch: the process may be frozen until the next one, and a pooled connection would be dead by then.
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build()?;
         let get = async move |request| {
             let answer = tokio::time::timeout(TIMEOUT, get(client, request)).await;
@@ -122,22 +122,22 @@ async fn fetch(url: &Url) -> anyhow::Result<Vec<u8>> {
 }
 
 async fn read(url: &Url) -> anyhow::Result<Vec<u8>> {
-    let path = url.to_file_path().map_err(|()| anyhow!("the URL names no file"))?;
+    let path = url.to_file_path().map_err(|()| anyhow!("the URL does not name a file"))?;
     let mut json = Vec::new();
     File::open(path).await?.take(MAX_JWKS as u64 + 1).read_to_end(&mut json).await?;
     Ok(json)
 }
 
-/// The answer to a request, its body up to what is too long.
+/// The response to a request. Its body is read until it is larger than [`MAX_JWKS`].
 async fn get(client: Client, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
-    let mut response = client.execute(request.try_into()?).await?;
-    let (mut json, mut answer) = (Vec::new(), Response::new(Vec::new()));
-    (*answer.status_mut(), *answer.version_mut()) = (response.status(), response.version());
+    let mut received = client.execute(request.try_into()?).await?;
+    let (mut json, mut response) = (Vec::new(), Response::new(Vec::new()));
+    (*response.status_mut(), *response.version_mut()) = (received.status(), received.version());
     while json.len() <= MAX_JWKS
-        && let Some(chunk) = response.chunk().await?
+        && let Some(chunk) = received.chunk().await?
     {
         json.extend_from_slice(&chunk);
     }
-    *answer.body_mut() = json;
-    Ok(answer)
+    *response.body_mut() = json;
+    Ok(response)
 }

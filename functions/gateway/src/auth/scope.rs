@@ -1,8 +1,19 @@
-//! What a token can allow: the names in its `scope` ([RFC 8693, section 4.2](https://www.rfc-editor.org/rfc/rfc8693#section-4.2)).
+//! Scopes: what a token can allow ([RFC 8693, section 4.2](https://www.rfc-editor.org/rfc/rfc8693#section-4.2)).
 
-/// To place orders and to cancel them.
-pub const ORDERS_WRITE: &str = "orders:write";
-/// To see one's own orders and payments.
-pub const ORDERS_READ: &str = "orders:read";
-/// To set a product's price and stock.
-pub const INVENTORY_WRITE: &str = "inventory:write";
+/// A scope that a route can require.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope(&'static str);
+
+/// Placing and cancelling orders.
+pub const ORDERS_WRITE: Scope = Scope("orders:write");
+/// Reading one's own orders and charges.
+pub const ORDERS_READ: Scope = Scope("orders:read");
+/// Setting a product's price and stock.
+pub const INVENTORY_WRITE: Scope = Scope("inventory:write");
+
+impl Scope {
+    /// The scope's name in a token.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}

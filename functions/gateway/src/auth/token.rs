@@ -1,4 +1,4 @@
-//! One token against a set of keys. Pure: the time is an argument, and nothing is fetched or logged.
+//! Verifies one token with a set of keys. Pure: the time is an argument, and nothing is fetched or logged.
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::Validation;
@@ -8,20 +8,20 @@ use wire::UserId;
 
 use crate::auth::{Caller, Keys};
 
-/// The longest token, in bytes, and the longest `Authorization` header.
+/// Maximum size of a token, and of an `Authorization` header, in bytes.
 pub const MAX_TOKEN: usize = 8 * 1024;
-/// How far the issuer's clock may be off, in seconds.
+/// How far the issuer's clock may differ from ours, in seconds.
 const LEEWAY: f64 = 60.0;
-/// The types of a token that is meant for an API.
+/// The token types that an API accepts.
 ///
-/// `at+jwt` is what [RFC 9068, section 4] asks for; `JWT` is what issuers give that are older. A token without a type is refused:
-/// whether it was made for another purpose can't be told ([RFC 8725, section 3.11]).
+/// [RFC 9068, section 4] requires `at+jwt`; older issuers use `JWT`. A token without a type is rejected, because it may have been
+/// made for another purpose ([RFC 8725, section 3.11]).
 ///
 /// [RFC 9068, section 4]: https://www.rfc-editor.org/rfc/rfc9068#section-4
 /// [RFC 8725, section 3.11]: https://www.rfc-editor.org/rfc/rfc8725#section-3.11
 const TYPES: [&str; 2] = ["at+jwt", "jwt"];
 
-/// Who must have issued a token, and for whom.
+/// The required issuer and audience of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// The token's `iss`.
@@ -30,58 +30,58 @@ pub struct Expected {
     pub audience: String,
 }
 
-/// Why a token is refused: for the log. What the caller chose is in none of the words.
+/// Why a token is rejected. The texts are logged, and contain nothing that the caller chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum TokenError {
     /// More than [`MAX_TOKEN`] bytes.
-    #[error("it is too long")]
+    #[error("the token is too long")]
     TooLong,
-    /// Not three parts of base64url, or a header that can't be read: so is one whose algorithm is `none`.
-    #[error("it is not a signed JWT")]
+    /// Not three parts of base64url, or the header can't be parsed. A token with the algorithm `none` is malformed.
+    #[error("the token is not a signed JWT")]
     Malformed,
-    /// `jku`, `jwk`, `x5u` or `x5c`: a token does not say by which key it is checked.
-    #[error("it brings its own key")]
-    OwnKey,
-    /// `crit`: no extension is understood here (RFC 7515, section 4.1.11).
-    #[error("it has a critical extension")]
-    Critical,
-    /// Not a type of token that is taken here, or none.
-    #[error("it is of another type")]
+    /// The header has `jku`, `jwk`, `x5u` or `x5c`. A token does not choose the key that it is verified with.
+    #[error("the token contains or links its own key")]
+    EmbeddedKey,
+    /// The header has `crit`: no extensions are supported (RFC 7515, section 4.1.11).
+    #[error("the token has a critical extension")]
+    CriticalExtension,
+    /// The header's `typ` is missing or not accepted.
+    #[error("the token's type is not accepted")]
     Type,
-    /// No `kid`: no key is tried on the off chance.
-    #[error("it names no key")]
-    NoKey,
-    /// None of the issuer's keys has its `kid`.
-    #[error("its key is not the issuer's")]
+    /// The header has no `kid`. Keys are not tried one by one.
+    #[error("the token names no key")]
+    MissingKeyId,
+    /// None of the issuer's keys has the `kid`.
+    #[error("the issuer has no key with the token's key id")]
     UnknownKey,
-    /// Its algorithm is not its key's.
-    #[error("its algorithm is not its key's")]
+    /// The header's algorithm is not the key's.
+    #[error("the token's algorithm is not the key's")]
     Algorithm,
-    /// Not signed by its key.
-    #[error("its signature is wrong")]
+    /// Not signed by the key.
+    #[error("the signature is wrong")]
     Signature,
-    /// A claim is missing, doubled, or not of its form.
-    #[error("its claims are not in order")]
+    /// A claim is missing, duplicated or malformed.
+    #[error("a claim is missing, duplicated or malformed")]
     Claims,
-    /// Of another issuer.
-    #[error("it is another issuer's")]
+    /// Another `iss`.
+    #[error("the token is from another issuer")]
     Issuer,
-    /// For another audience.
-    #[error("it is for another audience")]
+    /// Another `aud`.
+    #[error("the token is for another audience")]
     Audience,
-    /// `exp` is over.
-    #[error("it has expired")]
+    /// `exp` is in the past.
+    #[error("the token has expired")]
     Expired,
-    /// `nbf` or `iat` is still to come.
-    #[error("it is not valid yet")]
-    Early,
+    /// `nbf` or `iat` is in the future.
+    #[error("the token is not valid yet")]
+    NotYetValid,
 }
 
-/// Claims that are checked here, besides those that jsonwebtoken does. One that comes twice is an error.
+/// The claims that are checked here, in addition to those that jsonwebtoken checks. A duplicate claim is an error.
 #[derive(Deserialize)]
 struct Claims {
-    /// One, as text (RFC 7519, section 4.1.1): jsonwebtoken takes a list that holds ours, too.
-    #[expect(dead_code, reason = "its form is what matters")]
+    /// A single text (RFC 7519, section 4.1.1): jsonwebtoken would also accept a list that contains the issuer.
+    #[expect(dead_code, reason = "deserializing it checks its type")]
     iss: String,
     sub: UserId,
     #[serde(default)]
@@ -91,62 +91,64 @@ struct Claims {
     iat: Option<f64>,
 }
 
-/// Whose token it is.
+/// The user of a valid token.
 ///
 /// # Errors
-/// The first reason why it is nobody's. What it claims matters only once its signature is right.
-pub fn verify(token: &str, keys: &Keys, expected: &Expected, now: DateTime<Utc>) -> Result<Caller, Refusal> {
-    let key = keys.get(&key_id(token)?).ok_or(Refusal::UnknownKey)?;
+/// The first reason to reject the token. Claims are checked only after the signature.
+pub fn verify(token: &str, keys: &Keys, expected: &Expected, now: DateTime<Utc>) -> Result<Caller, TokenError> {
+    let key = keys.get(&key_id(token)?).ok_or(TokenError::UnknownKey)?;
     let mut validation = Validation::new(key.algorithm);
     validation.set_issuer(&[&expected.issuer]);
     validation.set_audience(&[&expected.audience]);
-    // The others are required by `Claims`; and the times are checked below, because jsonwebtoken has a clock of its own.
+    // `Claims` requires the others. The times are checked below, because jsonwebtoken would use the system clock.
     validation.set_required_spec_claims(&["iss", "aud"]);
     validation.validate_exp = false;
-    let claims = jsonwebtoken::decode::<Claims>(token, &key.public, &validation).map_err(refusal)?.claims;
+    let claims = jsonwebtoken::decode::<Claims>(token, &key.public, &validation).map_err(token_error)?.claims;
 
     let now = now.timestamp() as f64;
     if now >= claims.exp + LEEWAY {
-        return Err(Refusal::Expired);
+        return Err(TokenError::Expired);
     }
     if [claims.nbf, claims.iat].into_iter().flatten().any(|from| from > now + LEEWAY) {
-        return Err(Refusal::Early);
+        return Err(TokenError::NotYetValid);
     }
     Ok(Caller { user_id: claims.sub, scope: claims.scope })
 }
 
-/// The `kid` by which a token names its key.
+/// The id of the key that a token names (`kid`).
 ///
 /// # Errors
-/// What is wrong about the token before any key is looked at.
-pub fn key_id(token: &str) -> Result<String, Refusal> {
+/// What is wrong with the token whatever the keys are.
+pub fn key_id(token: &str) -> Result<String, TokenError> {
     if token.len() > MAX_TOKEN {
-        return Err(Refusal::TooLong);
+        return Err(TokenError::TooLong);
     }
     if token.split('.').count() != 3 || token.split('.').any(str::is_empty) {
-        return Err(Refusal::Malformed);
+        return Err(TokenError::Malformed);
     }
-    let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Malformed)?;
+    let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
     if header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some() {
-        return Err(Refusal::OwnKey);
+        return Err(TokenError::EmbeddedKey);
     }
     if header.crit.is_some() {
-        return Err(Refusal::Critical);
+        return Err(TokenError::CriticalExtension);
     }
     let kind = header.typ.unwrap_or_default().to_ascii_lowercase();
     if !TYPES.contains(&kind.strip_prefix("application/").unwrap_or(&kind)) {
-        return Err(Refusal::Type);
+        return Err(TokenError::Type);
     }
-    header.kid.ok_or(Refusal::NoKey)
+    header.kid.ok_or(TokenError::MissingKeyId)
 }
 
-fn refusal(error: jsonwebtoken::errors::Error) -> Refusal {
+fn token_error(error: jsonwebtoken::errors::Error) -> TokenError {
     match error.kind() {
-        ErrorKind::InvalidAlgorithm => Refusal::Algorithm,
-        ErrorKind::InvalidSignature => Refusal::Signature,
-        ErrorKind::InvalidIssuer => Refusal::Issuer,
-        ErrorKind::InvalidAudience => Refusal::Audience,
-        ErrorKind::Json(_) | ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => Refusal::Claims,
-        _ => Refusal::Malformed,
+        ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidIssuer => TokenError::Issuer,
+        ErrorKind::InvalidAudience => TokenError::Audience,
+        ErrorKind::Json(_) | ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => {
+            TokenError::Claims
+        }
+        _ => TokenError::Malformed,
     }
 }

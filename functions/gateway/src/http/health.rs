@@ -1,10 +1,10 @@
-//! Whether the gateway answers.
+//! `/healthz`: whether the gateway is up.
 
 use chassis::http::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// That the gateway answers.
+/// The gateway's health.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     /// Always `ok`.
@@ -12,15 +12,14 @@ pub(super) struct Health {
     status: &'static str,
 }
 
-/// Says that the gateway answers
+/// Tells whether the gateway is up
 ///
-/// It asks nobody else: a service that is away is no reason to take the gateway's environment away too.
+/// It does not check the services behind the gateway: if one of them is down, replacing the gateway's environment would not help.
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "health",
-    security(()),
-    responses((status = 200, description = "The gateway answers.", body = Health))
+    responses((status = 200, description = "The gateway is up.", body = Health))
 )]
 pub(super) async fn get() -> Json<Health> {
     Json(Health { status: "ok" })

@@ -1,4 +1,4 @@
-//! `/api/inventory`: the products and their stock.
+//! `/api/inventory`: products and their stock.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -7,10 +7,9 @@ use http::{Method, Response};
 use wire::ProductId;
 use wire::inventory::{Product, PutProduct};
 
-use crate::auth::scope::INVENTORY_WRITE;
-use crate::http::pass_on::pass_on;
-use crate::openapi::{Entering, Looking};
-use crate::{Caller, Gateway};
+use crate::Gateway;
+use crate::http::forward::forward;
+use crate::http::problems::problems;
 
 /// Shows a product and its stock
 #[utoipa::path(
@@ -19,19 +18,17 @@ use crate::{Caller, Gateway};
     tag = "inventory",
     operation_id = "getProduct",
     params(("product_id" = ProductId, Path, description = "The product.")),
-    responses((status = 200, description = "The product.", body = Product), Looking)
+    responses((status = 200, description = "The product.", body = Product))
 )]
-pub(super) async fn get(
-    State(gateway): State<Gateway>,
-    _caller: Caller,
-    Path(id): Path<ProductId>,
-) -> Result<Json<Product>, Error> {
+pub(super) async fn get(State(gateway): State<Gateway>, Path(id): Path<ProductId>) -> Result<Json<Product>, Error> {
     Ok(Json(gateway.inventory.get(&format!("inventory/{id}"), "/inventory/{product_id}").await?))
 }
 
-/// Enters or changes a product
+problems!(PutProblems: Conflict);
+
+/// Adds or changes a product
 ///
-/// Sets the catalogue's entry and how many pieces can be ordered from now on. What is held or sold stays as it is.
+/// Sets the product's price and the units that can be ordered from now on. Units that are reserved or sold do not change.
 #[utoipa::path(
     put,
     path = "/api/inventory/{product_id}",
@@ -39,17 +36,14 @@ pub(super) async fn get(
     operation_id = "putProduct",
     params(("product_id" = ProductId, Path, description = "The product.")),
     request_body = PutProduct,
-    security(("bearer" = ["inventory:write"])),
-    responses((status = 200, description = "The product as it is now.", body = Product), Entering)
+    responses((status = 200, description = "The product after the change.", body = Product), PutProblems)
 )]
 pub(super) async fn put(
     State(gateway): State<Gateway>,
-    caller: Caller,
     Path(id): Path<ProductId>,
     Json(body): Json<PutProduct>,
 ) -> Result<Response<Body>, Error> {
-    caller.require_scope(INVENTORY_WRITE)?;
     let (path, template) = (format!("inventory/{id}"), "/inventory/{product_id}");
     let sent = gateway.inventory.send(Method::PUT, &path, template, Some(&body)).await;
-    Ok(pass_on(sent)?.map(Body::from))
+    Ok(forward(sent)?.map(Body::from))
 }

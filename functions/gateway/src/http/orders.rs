@@ -12,36 +12,37 @@ use wire::OrderId;
 use wire::order::{OrderPage, OrderView, PAGE, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
 
-use crate::auth::scope::{ORDERS_READ, ORDERS_WRITE};
-use crate::http::pass_on::pass_on;
-use crate::openapi::{Cancelling, Listing, Placing, Reading};
+use crate::http::forward::forward;
+use crate::http::problems::problems;
 use crate::{Caller, Gateway};
 
-/// The caller's name for a request, so that asking again does not order again (draft-ietf-httpapi-idempotency-key-header).
+/// The caller's name for an order, so that a retry does not place it twice (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest Idempotency-Key, in bytes. Which keys are good ones is order's to know.
+/// Maximum length of an Idempotency-Key, in bytes. The order service parses it.
 const MAX_IDEMPOTENCY_KEY: usize = 300;
+/// Maximum length of a cursor, in bytes.
+const MAX_CURSOR: usize = 512;
 
 /// Which orders to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
-    /// How many at most, from 1 to 100; 20 where it is not given.
+    /// Maximum number of orders on the page: 1 to 100, by default 20.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u8>,
-    /// The `next_cursor` of the page before; without it, the first page.
+    /// The `next_cursor` of the previous page. Without it, the first page.
     #[param(pattern = "^[A-Za-z0-9_-]{1,512}$")]
     cursor: Option<String>,
 }
 
-/// The headers of [`place`], for `/openapi.json`.
+/// The headers of [`place`], for the OpenAPI document.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it is there for its schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct PlaceHeaders {
-    /// A name of the caller's own for this order: 1 to 255 printable ASCII characters, in quotes or without. With it, the order can
-    /// be sent again.
+    /// A name that the caller chooses for this order: 1 to 255 printable ASCII characters, quoted or not. With it, the request can
+    /// be retried safely.
     #[param(
         rename = "idempotency-key",
         required = false,
@@ -50,10 +51,12 @@ struct PlaceHeaders {
     idempotency_key: String,
 }
 
+problems!(PlaceProblems: PaymentDeclined, OutOfStock, Conflict, RequestInFlight, AmountMismatch, IdempotencyKeyReused);
+
 /// Places an order
 ///
-/// One product (`product_id` and `quantity`) or several (`items`), at the catalogue's prices. With an Idempotency-Key it can be sent
-/// again after a lost answer: the same key with the same body is the same order for 24 hours, charged once.
+/// One product (`product_id` and `quantity`) or several (`items`), at the catalogue's prices. With an Idempotency-Key the request can
+/// be retried after a lost response: for 24 hours, the same key with the same body is the same order, charged once.
 #[utoipa::path(
     post,
     path = "/api/orders",
@@ -61,14 +64,13 @@ struct PlaceHeaders {
     operation_id = "placeOrder",
     params(PlaceHeaders),
     request_body = PlaceOrder,
-    security(("bearer" = ["orders:write"])),
     responses(
-        (status = 201, description = "The confirmed order: charged, and its pieces sold.", body = OrderView,
-            headers(("location" = String, description = "Where the order is."),
-                ("idempotent-replayed" = Option<String>, description = "`true` where an earlier request with the same key placed it."))),
-        (status = 202, description = "The order is under way: a step has no answer yet, and is seen to.", body = OrderView,
-            headers(("location" = String, description = "Where to look how it goes on."))),
-        Placing
+        (status = 201, description = "The confirmed order: charged, and its units sold.", body = OrderView,
+            headers(("location" = String, description = "The order's path."),
+                ("idempotent-replayed" = Option<String>, description = "`true` if an earlier request with the same key placed the order."))),
+        (status = 202, description = "The order is not finished: a step has no answer yet and will be repeated.", body = OrderView,
+            headers(("location" = String, description = "The path that shows the order's progress."))),
+        PlaceProblems
     )
 )]
 pub(super) async fn place(
@@ -77,46 +79,42 @@ pub(super) async fn place(
     headers: HeaderMap,
     Json(body): Json<PlaceOrder>,
 ) -> Result<Response<Body>, Error> {
-    caller.require_scope(ORDERS_WRITE)?;
     if body.user_id != caller.user_id {
-        return Err(Problem::new(ProblemType::Forbidden, "user_id is not the token's").into());
+        return Err(Problem::new(ProblemType::Forbidden, "user_id is not the user of the token").into());
     }
     let order = match idempotency_key(&headers)? {
         Some(key) => gateway.order.with_header(IDEMPOTENCY_KEY, key.clone()),
         None => gateway.order,
     };
-    // Whatever order answers is the caller's to see: a confirmed order, one under way, or why there is none.
-    let answer = pass_on(order.send(Method::POST, "orders", "/orders", Some(&body)).await)?;
-    let placed = answer.status().is_success().then(|| serde_json::from_slice(answer.body())).transpose();
+    let response = forward(order.send(Method::POST, "orders", "/orders", Some(&body)).await)?;
+    let placed = response.status().is_success().then(|| serde_json::from_slice(response.body())).transpose();
     let placed: Option<OrderView> = placed.map_err(anyhow::Error::from)?;
     let location = placed.map(|order| [(header::LOCATION, format!("/api/orders/{}", order.order_id))]);
-    Ok((location, answer.map(Body::from)).into_response())
+    Ok((location, response.map(Body::from)).into_response())
 }
 
-/// Lists the caller's orders, the newest first
+/// Lists the caller's orders, newest first
 #[utoipa::path(
     get,
     path = "/api/orders",
     tag = "orders",
     operation_id = "listOrders",
     params(ListParams),
-    security(("bearer" = ["orders:read"])),
-    responses((status = 200, description = "A page of orders.", body = OrderPage), Listing)
+    responses((status = 200, description = "A page of orders.", body = OrderPage))
 )]
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
     Query(params): Query<ListParams>,
 ) -> Result<Json<OrderPage>, Error> {
-    caller.require_scope(ORDERS_READ)?;
     let is_cursor = |cursor: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        (1..=512).contains(&cursor.len()) && cursor.bytes().all(allowed)
+        (1..=MAX_CURSOR).contains(&cursor.len()) && cursor.bytes().all(allowed)
     };
     let mut path = format!("orders?user_id={}&limit={}", caller.user_id, params.limit.unwrap_or(PAGE));
     match params.cursor {
         Some(cursor) if is_cursor(&cursor) => path.push_str(&format!("&cursor={cursor}")),
-        Some(_) => return Err(Problem::new(ProblemType::BadRequest, "cursor is none that was given").into()),
+        Some(_) => return Err(Problem::new(ProblemType::BadRequest, "cursor is not from an earlier page").into()),
         None => {}
     }
     Ok(Json(gateway.order.get(&path, "/orders").await?))
@@ -129,32 +127,31 @@ pub(super) async fn list(
     tag = "orders",
     operation_id = "getOrder",
     params(("order_id" = OrderId, Path, description = "The order.")),
-    security(("bearer" = ["orders:read"])),
-    responses((status = 200, description = "The order.", body = OrderView), Reading)
+    responses((status = 200, description = "The order.", body = OrderView))
 )]
 pub(super) async fn get(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<OrderId>,
 ) -> Result<Json<OrderView>, Error> {
-    caller.require_scope(ORDERS_READ)?;
     Ok(Json(own_order(&gateway, &caller, id).await?))
 }
 
+problems!(CancelProblems: Conflict);
+
 /// Cancels one of the caller's orders
 ///
-/// What was charged is refunded, what was held or sold can be ordered again. Asked again, it answers the same.
+/// The charge is refunded, and the units can be ordered again. Cancelling a cancelled order returns the same response.
 #[utoipa::path(
     post,
     path = "/api/orders/{order_id}/cancel",
     tag = "orders",
     operation_id = "cancelOrder",
     params(("order_id" = OrderId, Path, description = "The order.")),
-    security(("bearer" = ["orders:write"])),
     responses(
         (status = 200, description = "The cancelled order.", body = OrderView),
-        (status = 202, description = "The charge or the stock is still on its way back, and is seen to.", body = OrderView),
-        Cancelling
+        (status = 202, description = "The refund or the return of the units is not finished and will be completed.", body = OrderView),
+        CancelProblems
     )
 )]
 pub(super) async fn cancel(
@@ -162,14 +159,13 @@ pub(super) async fn cancel(
     caller: Caller,
     Path(id): Path<OrderId>,
 ) -> Result<Response<Body>, Error> {
-    caller.require_scope(ORDERS_WRITE)?;
     own_order(&gateway, &caller, id).await?;
     let (path, template) = (format!("orders/{id}/cancel"), "/orders/{order_id}/cancel");
     let sent = gateway.order.send(Method::POST, &path, template, Some(&serde_json::json!({}))).await;
-    Ok(pass_on(sent)?.map(Body::from))
+    Ok(forward(sent)?.map(Body::from))
 }
 
-/// The order, if it is the caller's. Another's is told apart from none by nobody.
+/// The order, if it is the caller's. Someone else's order and a missing order get the same 404.
 pub(super) async fn own_order(gateway: &Gateway, caller: &Caller, id: OrderId) -> Result<OrderView, Error> {
     let order: OrderView = gateway.order.get(&format!("orders/{id}"), "/orders/{order_id}").await?;
     if order.user_id != caller.user_id {
@@ -178,13 +174,13 @@ pub(super) async fn own_order(gateway: &Gateway, caller: &Caller, id: OrderId) -
     Ok(order)
 }
 
-/// The caller's Idempotency-Key as it came, where there is one.
+/// The caller's Idempotency-Key, unparsed.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let key = keys.next();
     let too_long = key.is_some_and(|key| key.len() > MAX_IDEMPOTENCY_KEY);
     if too_long || keys.next().is_some() {
-        let detail = format!("there can be one Idempotency-Key, of at most {MAX_IDEMPOTENCY_KEY} bytes");
+        let detail = format!("only one Idempotency-Key is allowed, of at most {MAX_IDEMPOTENCY_KEY} bytes");
         return Err(Problem::new(ProblemType::BadRequest, detail));
     }
     Ok(key)

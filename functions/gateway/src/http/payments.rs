@@ -5,9 +5,7 @@ use chassis::http::{Error, Json, Path};
 use wire::TransactionId;
 use wire::payment::Payment;
 
-use crate::auth::scope::ORDERS_READ;
 use crate::http::orders::own_order;
-use crate::openapi::Reading;
 use crate::{Caller, Gateway};
 
 /// Shows the charge of one of the caller's orders
@@ -17,15 +15,13 @@ use crate::{Caller, Gateway};
     tag = "payments",
     operation_id = "getPayment",
     params(("transaction_id" = TransactionId, Path, description = "The charge.")),
-    security(("bearer" = ["orders:read"])),
-    responses((status = 200, description = "The charge.", body = Payment), Reading)
+    responses((status = 200, description = "The charge.", body = Payment))
 )]
 pub(super) async fn get(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<TransactionId>,
 ) -> Result<Json<Payment>, Error> {
-    caller.require_scope(ORDERS_READ)?;
     own_order(&gateway, &caller, id.order()).await?;
     Ok(Json(gateway.payment.get(&format!("payment/{id}"), "/payment/{transaction_id}").await?))
 }

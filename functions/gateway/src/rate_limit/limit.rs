@@ -1,30 +1,30 @@
-//! How fast a bucket fills, and how much is in it.
+//! The size of a bucket and how fast it fills.
 
 use std::num::NonZeroU32;
 
 use chassis::config;
 
-/// A bucket that holds `burst` tokens and gets `rate` new ones a second.
+/// A bucket holds `burst` tokens and gets `rate` new ones per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// Requests a second, for as long as one likes. What is above a million counts as a million.
+    /// Sustained requests per second. Values above a million count as a million.
     pub rate: NonZeroU32,
-    /// Requests at once, after a pause.
+    /// Requests at once after a pause.
     pub burst: NonZeroU32,
 }
 
-/// A time since the epoch, or a span of time, in microseconds.
+/// A time since the epoch or a time span, in microseconds.
 pub(super) type Micros = u64;
 
 pub(super) const SECOND: Micros = 1_000_000;
 
 impl Limit {
-    /// From `RATE_LIMIT_RATE` and `RATE_LIMIT_BURST`; an error that names the variable where one is missing, wrong or 0.
+    /// Reads `RATE_LIMIT_RATE` and `RATE_LIMIT_BURST`. It is an error if one is missing, not a number or 0.
     pub fn from_env() -> anyhow::Result<Self> {
         Ok(Self { rate: config::required("RATE_LIMIT_RATE")?, burst: config::required("RATE_LIMIT_BURST")? })
     }
 
-    /// From one token's arrival to the next one's. It is rounded up, so that never more than `rate` arrive in a second.
+    /// The time between the arrivals of two tokens. It is rounded up, so that at most `rate` tokens arrive per second.
     pub(super) fn interval(self) -> Micros {
         SECOND.div_ceil(self.rate.get().into())
     }
@@ -34,13 +34,13 @@ impl Limit {
         self.interval() * Micros::from(self.burst.get())
     }
 
-    /// The tokens that can be taken from a bucket with that `tat`.
+    /// The number of tokens that can be taken from a bucket with this `tat`.
     pub(super) fn available(self, tat: Micros, now: Micros) -> u64 {
         self.span().saturating_sub(tat.saturating_sub(now)) / self.interval()
     }
 
-    /// The most tokens that a process takes at once. It is a tenth of the bucket, because what it does not spend is lost to the
-    /// other processes; and what arrives within a second, because whoever is refused may have to wait for so many.
+    /// The maximum number of tokens that a process takes at once: a tenth of the bucket, because unspent tokens are lost to the other
+    /// processes, and at most one second's tokens, because a refused principal may have to wait until a block has arrived.
     pub(super) fn largest_block(self) -> u64 {
         u64::from((self.burst.get() / 10).min(self.rate.get()).max(1))
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_full_empty_or_in_between() {
+    fn available_tokens_follow_from_tat() {
         let limit = Limit { rate: NonZeroU32::new(50).unwrap(), burst: NonZeroU32::new(100).unwrap() };
         let now = 5_000_000;
         assert_eq!((limit.interval(), limit.span()), (20_000, 2_000_000));

@@ -1,4 +1,4 @@
-//! Every principal's bucket.
+//! Decides on every request, by the bucket of its principal.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,20 +12,20 @@ use telemetry::{KeyValue, metrics};
 
 use crate::rate_limit::Principal;
 use crate::rate_limit::bucket::{Bucket, Step};
+use crate::rate_limit::decision::{Decision, Outcome, seconds};
 use crate::rate_limit::limit::{Limit, Micros, SECOND};
 use crate::rate_limit::store::Store;
-use crate::rate_limit::verdict::{Outcome, Verdict, seconds};
 
-/// How many principals' buckets a process remembers, the last ones to come: some 2 MB. One that is forgotten costs a write.
-const PRINCIPALS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// Buckets that a process keeps, about 2 MB: those of the most recent principals. A bucket that was dropped costs one more write.
+const MAX_BUCKETS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
-/// How long a write to the table may take, where a few milliseconds are usual. A request waits for one, seldom for two or three.
+/// Timeout of a write to the table. A few milliseconds are usual. A request waits for one write, rarely for two or three.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How long the table is not asked after it did not answer, so that not every request waits for it.
+/// How long the table is left alone after a failure, so that not every request waits for it.
 const PAUSE: Micros = 5 * SECOND;
 
-/// Gives out the tokens of every principal's bucket.
+/// The token buckets of all principals.
 #[derive(Debug, Clone)]
 pub struct Limiter {
     limit: Limit,
@@ -37,32 +37,32 @@ pub struct Limiter {
 #[derive(Debug)]
 struct State {
     buckets: LruCache<String, Bucket>,
-    /// When the table did not answer the last time.
+    /// When the table last failed to answer.
     failed_at: Option<Micros>,
 }
 
 impl Limiter {
-    /// That limit for everyone, by the buckets in that table.
+    /// The same limit for every principal, with the buckets in this table.
     pub fn new(client: Client, table: String, limit: Limit) -> Self {
-        let state = State { buckets: LruCache::new(PRINCIPALS), failed_at: None };
+        let state = State { buckets: LruCache::new(MAX_BUCKETS), failed_at: None };
         let store = Store { client, table, timeout: TIMEOUT };
         Self { limit, store, clock: Utc::now, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// By this clock.
+    /// The same limiter with another clock.
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// With so long for a write to the table.
+    /// The same limiter with another timeout per write to the table.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.store.timeout = timeout;
         self
     }
 
-    /// Takes a token for a request. Without an answer from the table the request passes.
-    pub async fn take(&self, principal: &Principal) -> Verdict {
+    /// Takes a token for a request. If the table does not answer, the request passes.
+    pub async fn take(&self, principal: &Principal) -> Decision {
         let now = Micros::try_from((self.clock)().timestamp_micros()).unwrap_or_default();
         let outcome = self.outcome(principal.key(), now).await;
         let outcome_name = match outcome {
@@ -72,27 +72,27 @@ impl Limiter {
         };
         let attributes = [KeyValue::new(metrics::GATEWAY_RATE_LIMIT_OUTCOME, outcome_name)];
         metrics::GATEWAY_RATE_LIMIT_REQUESTS.add(1, &attributes);
-        Verdict { limit: self.limit, outcome }
+        Decision { limit: self.limit, outcome }
     }
 
     async fn outcome(&self, key: String, now: Micros) -> Outcome {
-        let ask = {
+        let take = {
             let mut state = self.state();
             let paused = state.is_paused(now);
             let bucket = state.bucket(&key);
             match bucket.take(self.limit, now) {
                 Step::Allow => return self.allowed(bucket, now),
                 Step::Refuse => return self.refused(bucket, now),
-                Step::Ask(_) if paused => return Outcome::Unchecked,
-                Step::Ask(ask) => ask,
+                Step::Take(_) if paused => return Outcome::Unchecked,
+                Step::Take(take) => take,
             }
         };
-        let answer = self.store.take(&key, self.limit, ask).await;
+        let answer = self.store.take(&key, self.limit, take).await;
         let mut state = self.state();
         match answer {
             Ok(answer) => {
                 let bucket = state.bucket(&key);
-                if bucket.learn(self.limit, now, answer) {
+                if bucket.record(self.limit, now, answer) {
                     self.allowed(bucket, now)
                 } else {
                     self.refused(bucket, now)
@@ -100,7 +100,7 @@ impl Limiter {
             }
             Err(error) => {
                 if !state.is_paused(now) {
-                    tracing::warn!("the table of rate limits does not answer, so requests pass for 5 s: {error:#}");
+                    tracing::warn!("the rate limit table does not answer; requests are not limited for 5 s: {error:#}");
                     state.failed_at = Some(now);
                 }
                 Outcome::Unchecked
@@ -123,13 +123,13 @@ impl Limiter {
 }
 
 impl State {
-    /// A principal's bucket. It is now the last one to be forgotten.
+    /// A principal's bucket, which is now the last one to be dropped.
     fn bucket(&mut self, key: &str) -> &mut Bucket {
         self.buckets.get_or_insert_mut_ref(key, Bucket::default)
     }
 
     fn is_paused(&self, now: Micros) -> bool {
-        // A range, because a clock that jumps back should not prolong the pause.
+        // A range and not only its end, so that a clock that is set back does not prolong the pause.
         self.failed_at.is_some_and(|failed| (failed..failed + PAUSE).contains(&now))
     }
 }

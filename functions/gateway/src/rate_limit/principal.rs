@@ -1,21 +1,21 @@
-//! Whose requests are counted together.
+//! Whose requests share a bucket.
 
 use std::net::IpAddr;
 
 use wire::UserId;
 
-/// Whose requests are counted together.
+/// Whose requests share a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
-    /// Who the token says it is, from wherever.
+    /// The user of a valid token, whatever the source address.
     User(UserId),
-    /// An address, where there is no valid token. An IPv6 address counts as its /64, because that is what one customer gets
-    /// ([RFC 6177](https://www.rfc-editor.org/rfc/rfc6177)), who has 2^64 addresses to ask from.
+    /// The source address of a request without a valid token. An IPv6 address counts as its /64 network: one customer gets at least
+    /// that ([RFC 6177](https://www.rfc-editor.org/rfc/rfc6177)), and could otherwise use 2^64 buckets.
     Address(IpAddr),
 }
 
 impl Principal {
-    /// The partition key in the table. It is personal data: it goes nowhere else.
+    /// The partition key in the table. It is personal data, and must not be logged or recorded in spans.
     pub(super) fn key(&self) -> String {
         match self {
             Self::User(user) => format!("user#{user}"),
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_one_customer_are_one_principal() {
+    fn addresses_of_one_customer_share_a_bucket() {
         let key = |address: &str| Principal::Address(address.parse().unwrap()).key();
         assert_eq!(key("203.0.113.7"), "ip#203.0.113.7");
         assert_eq!(key("::ffff:203.0.113.7"), "ip#203.0.113.7");

@@ -1,4 +1,4 @@
-//! The table of buckets: an item a principal, with the bucket's `tat` in microseconds.
+//! The table of buckets: one item per principal, with the bucket's `tat` in microseconds.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,44 +11,44 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use crate::rate_limit::bucket::{Answer, Ask};
+use crate::rate_limit::bucket::{Answer, TakeTokens};
 use crate::rate_limit::limit::{Limit, Micros, SECOND};
 
-/// A write can be in vain because the bucket was full and is not, or was not and is, or because there are fewer tokens than were
-/// asked for; after that it is settled. One more is for an item that is deleted in between.
-const WRITES: usize = 4;
+/// Maximum number of writes for one request. A write fails if the bucket was expected to be full and is not, or the reverse, or if it
+/// has fewer tokens than expected: that is at most three. The fourth is for an item that expires in between.
+const MAX_WRITES: usize = 4;
 
-/// How long an item is kept after its bucket is full, which is as good as none: for clocks that are behind.
-const KEPT_SECONDS: u64 = 3600;
+/// How long an item is kept after its bucket is full, when it is the same as no item. The margin is for clocks that are behind.
+const EXPIRY_MARGIN_SECONDS: u64 = 3600;
 
 /// The table.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     pub(super) client: Client,
     pub(super) table: String,
-    /// How long a write may take.
+    /// The timeout of a write.
     pub(super) timeout: Duration,
 }
 
 impl Store {
-    /// Takes tokens, fewer than asked for where there are not so many. An error says nothing of the principal.
-    pub(super) async fn take(&self, key: &str, limit: Limit, mut ask: Ask) -> anyhow::Result<Answer> {
-        for _ in 0..WRITES {
-            match self.write(key, limit, ask).await? {
-                Ok(tat) => return Ok(Answer::Taken { tokens: ask.tokens, tat }),
-                Err(tat) => match ask.again(limit, tat) {
-                    Some(next) => ask = next,
+    /// Takes tokens, or fewer if there are not enough. The error does not contain the principal.
+    pub(super) async fn take(&self, key: &str, limit: Limit, mut take: TakeTokens) -> anyhow::Result<Answer> {
+        for _ in 0..MAX_WRITES {
+            match self.write(key, limit, take).await? {
+                Ok(tat) => return Ok(Answer::Taken { tokens: take.tokens, tat }),
+                Err(tat) => match take.corrected(limit, tat) {
+                    Some(next) => take = next,
                     None => return Ok(Answer::Empty { tat }),
                 },
             }
         }
-        bail!("the bucket is never as it was said to be")
+        bail!("the bucket changed before every write")
     }
 
-    /// One write. The new `tat`, or the one for which its condition does not hold.
-    async fn write(&self, key: &str, limit: Limit, ask: Ask) -> anyhow::Result<Result<Micros, Micros>> {
+    /// One write. Returns the new `tat` or, if the condition failed, the current one.
+    async fn write(&self, key: &str, limit: Limit, take: TakeTokens) -> anyhow::Result<Result<Micros, Micros>> {
         let timeouts = TimeoutConfig::builder().operation_timeout(self.timeout).build();
-        // Without retries: whoever waits for this is a request that would rather pass.
+        // No SDK retries: after a failure the request passes, which is better than making it wait.
         let once = config::Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let update = self
             .client
@@ -57,53 +57,54 @@ impl Store {
             .key("principal", AttributeValue::S(key.to_owned()))
             .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match take(update, limit, ask).customize().config_override(once).send().await {
-            Ok(output) => tat(output.attributes.as_ref())?.context("an update without tat").map(Ok),
+        match with_condition(update, limit, take).customize().config_override(once).send().await {
+            Ok(output) => tat(output.attributes.as_ref())?.context("the update returned no tat").map(Ok),
             Err(error) => match error.as_service_error() {
-                // No item is a full bucket.
+                // A missing item is a full bucket.
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Err(tat(failed.item.as_ref())?.unwrap_or_default()))
                 }
-                // The kind alone: an answer's text is not known to be free of the key.
+                // The error code only: the error's text may contain the key.
                 _ => Err(anyhow!(error.code().map_or_else(|| error.to_string(), str::to_owned))),
             },
         }
     }
 }
 
-impl Ask {
-    /// What to ask next, when the bucket's `tat` was another than was thought; none where there is no token.
-    pub(super) fn again(self, limit: Limit, tat: Micros) -> Option<Self> {
+impl TakeTokens {
+    /// The next attempt after the table's `tat` was not as expected. `None` if there is no token.
+    pub(super) fn corrected(self, limit: Limit, tat: Micros) -> Option<Self> {
         let available = limit.available(tat, self.now);
-        // Not all that are left: another process may be at them, and then this would be in vain again.
+        // One token and not all that are left: another process may be taking them, and the next write would fail again.
         let tokens = if self.tokens <= available { self.tokens } else { 1 };
         (available > 0).then_some(Self { tokens, tat, ..self })
     }
 
-    /// Whether the bucket is full, so that its `tat` begins anew at the present.
-    pub(super) fn is_of_full(self) -> bool {
+    /// Whether the bucket is expected to be full. Its next `tat` is then counted from now.
+    pub(super) fn expects_full_bucket(self) -> bool {
         self.tat < self.now
     }
 }
 
-/// DynamoDB has no maximum of two numbers, so the write says which one `tat` is set by, and its condition that it is so.
-fn take(update: UpdateItemFluentBuilder, limit: Limit, ask: Ask) -> UpdateItemFluentBuilder {
+/// The new `tat` is the maximum of now and the old `tat`, plus the time for the tokens. DynamoDB has no maximum function, so there is
+/// one write for each case, with the case as its condition.
+fn with_condition(update: UpdateItemFluentBuilder, limit: Limit, take: TakeTokens) -> UpdateItemFluentBuilder {
     let number = |value: u64| AttributeValue::N(value.to_string());
-    let advance = ask.tokens * limit.interval();
+    let advance = take.tokens * limit.interval();
     let update = update
-        .expression_attribute_values(":now", number(ask.now))
-        .expression_attribute_values(":expires_at", number((ask.now + limit.span()) / SECOND + KEPT_SECONDS));
-    if ask.is_of_full() {
+        .expression_attribute_values(":now", number(take.now))
+        .expression_attribute_values(":expires_at", number((take.now + limit.span()) / SECOND + EXPIRY_MARGIN_SECONDS));
+    if take.expects_full_bucket() {
         update
             .update_expression("SET tat = :tat, expires_at = :expires_at")
             .condition_expression("attribute_not_exists(tat) OR tat < :now")
-            .expression_attribute_values(":tat", number(ask.now + advance))
+            .expression_attribute_values(":tat", number(take.now + advance))
     } else {
         update
             .update_expression("SET tat = tat + :advance, expires_at = :expires_at")
             .condition_expression("tat BETWEEN :now AND :latest")
             .expression_attribute_values(":advance", number(advance))
-            .expression_attribute_values(":latest", number(ask.now + limit.span() - advance))
+            .expression_attribute_values(":latest", number(take.now + limit.span() - advance))
     }
 }
 

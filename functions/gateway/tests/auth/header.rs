@@ -1,4 +1,4 @@
-//! The `Authorization` header: one, of one form.
+//! The `Authorization` header.
 
 use std::sync::LazyLock;
 
@@ -16,28 +16,28 @@ use crate::{authenticator, now};
 
 static KEY: LazyLock<Key> = LazyLock::new(|| Key::ec("ec"));
 
-/// What comes of headers with these values: the kind of the problem, if any, and its text.
-async fn asked(values: &[&[u8]]) -> Result<(), (ProblemType, String)> {
+/// Authenticates a request with these `Authorization` headers. The error is the problem's type and detail.
+async fn result(values: &[&[u8]]) -> Result<(), (ProblemType, String)> {
     let file = NamedTempFile::new().unwrap();
     let authenticator = authenticator(&publish(&jwks(&[KEY.jwk(json!({}))]), file.path()));
     let values = values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()));
-    let asked = authenticator.authenticate(&values.collect::<HeaderMap>()).await;
-    asked.map(drop).map_err(|problem| (problem.kind, problem.detail.unwrap_or_default()))
+    let result = authenticator.authenticate(&values.collect::<HeaderMap>()).await;
+    result.map(drop).map_err(|problem| (problem.kind, problem.detail.unwrap_or_default()))
 }
 
 #[tokio::test]
-async fn the_scheme_is_bearer_in_letters_of_any_size() {
+async fn scheme_is_case_insensitive() {
     let token = KEY.token(json!({}), json!({}));
     for scheme in ["Bearer ", "bearer ", "BEARER ", "Bearer   "] {
-        assert_eq!(asked(&[format!("{scheme}{token}").as_bytes()]).await, Ok(()), "{scheme}");
+        assert_eq!(result(&[format!("{scheme}{token}").as_bytes()]).await, Ok(()), "{scheme}");
     }
 }
 
 #[tokio::test]
-async fn other_headers_are_no_token() {
+async fn header_without_a_bearer_token_is_rejected() {
     let token = KEY.token(json!({}), json!({}));
-    let none = Err((ProblemType::Unauthorized, "there is no bearer token".to_owned()));
-    let no_tokens = [
+    let missing = Err((ProblemType::Unauthorized, "there is no bearer token".to_owned()));
+    let values = [
         String::new(),
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
@@ -50,67 +50,67 @@ async fn other_headers_are_no_token() {
         format!("Token Bearer {token}"),
         "Bearer \u{fc}".to_owned(),
     ];
-    for value in no_tokens {
-        assert_eq!(asked(&[value.as_bytes()]).await, none, "{value}");
+    for value in values {
+        assert_eq!(result(&[value.as_bytes()]).await, missing, "{value}");
     }
-    assert_eq!(asked(&[]).await, none);
+    assert_eq!(result(&[]).await, missing);
 
     let invalid = Err((ProblemType::InvalidToken, "the token is not valid".to_owned()));
-    let behind = [" ", "\t", ",", ";", " x", ", Bearer x", "\"", "%00"];
-    for behind in behind.map(|behind| format!("Bearer {token}{behind}")) {
-        assert_eq!(asked(&[behind.as_bytes()]).await, invalid, "{behind}");
+    let suffixes = [" ", "\t", ",", ";", " x", ", Bearer x", "\"", "%00"];
+    for value in suffixes.map(|suffix| format!("Bearer {token}{suffix}")) {
+        assert_eq!(result(&[value.as_bytes()]).await, invalid, "{value}");
     }
-    // As an API Gateway joins two headers.
-    assert_eq!(asked(&[format!("Bearer {token},Bearer {token}").as_bytes()]).await, invalid);
+    // API Gateway joins two headers like this.
+    assert_eq!(result(&[format!("Bearer {token},Bearer {token}").as_bytes()]).await, invalid);
 }
 
 #[tokio::test]
-async fn two_headers_are_one_too_many() {
+async fn two_headers_are_rejected() {
     let good = format!("Bearer {}", KEY.token(json!({}), json!({})));
-    let two = Err((ProblemType::BadRequest, "there can be one Authorization header".to_owned()));
+    let two = Err((ProblemType::BadRequest, "only one Authorization header is allowed".to_owned()));
     for other in [good.as_str(), "Bearer x", "Basic dXNlcjpwYXNz", ""] {
-        assert_eq!(asked(&[good.as_bytes(), other.as_bytes()]).await, two, "{other}");
-        assert_eq!(asked(&[other.as_bytes(), good.as_bytes()]).await, two, "{other}");
+        assert_eq!(result(&[good.as_bytes(), other.as_bytes()]).await, two, "{other}");
+        assert_eq!(result(&[other.as_bytes(), good.as_bytes()]).await, two, "{other}");
     }
 }
 
 #[tokio::test]
-async fn a_header_too_long_is_not_read() {
+async fn header_that_is_too_long_is_rejected_unread() {
     let too_long = vec![b'x'; MAX_TOKEN + 1];
     for values in [&[&too_long[..]][..], &[b"Bearer x", &too_long[..]]] {
-        assert_eq!(asked(values).await.unwrap_err().0, ProblemType::HeadersTooLarge);
+        assert_eq!(result(values).await.unwrap_err().0, ProblemType::HeadersTooLarge);
     }
-    assert_eq!(asked(&[&too_long[1..]]).await.unwrap_err().0, ProblemType::Unauthorized);
-    // As long as can be, and good: the scheme's 7 bytes included.
+    assert_eq!(result(&[&too_long[1..]]).await.unwrap_err().0, ProblemType::Unauthorized);
+    // The longest valid header, with the 7 bytes of the scheme.
     let empty = KEY.token(json!({}), json!({"pad": ""})).len() + 7;
     let longest = KEY.token(json!({}), json!({"pad": "x".repeat((MAX_TOKEN - empty) * 3 / 4)}));
     assert!(longest.len() + 7 > MAX_TOKEN - 4, "{}", longest.len());
-    assert_eq!(asked(&[format!("Bearer {longest}").as_bytes()]).await, Ok(()));
+    assert_eq!(result(&[format!("Bearer {longest}").as_bytes()]).await, Ok(()));
 }
 
 proptest! {
     #[test]
-    fn no_header_of_chance_is_let_in(value in any::<Vec<u8>>(), scheme in "(Bearer |bearer |)") {
+    fn random_header_is_rejected(value in any::<Vec<u8>>(), scheme in "(Bearer |bearer |)") {
         let value = [scheme.as_bytes(), &value].concat();
         if HeaderValue::from_bytes(&value).is_ok() {
-            let asked = Runtime::new().unwrap().block_on(asked(&[&value]));
-            prop_assert!(asked.is_err());
+            let result = Runtime::new().unwrap().block_on(result(&[&value]));
+            prop_assert!(result.is_err());
         }
     }
 
     #[test]
-    fn no_text_in_the_form_of_a_token_is_one(token in r"[A-Za-z0-9_-]{0,200}(\.[A-Za-z0-9_-]{0,200}){0,4}|\PC*") {
+    fn random_text_is_rejected(token in r"[A-Za-z0-9_-]{0,200}(\.[A-Za-z0-9_-]{0,200}){0,4}|\PC*") {
         prop_assert!(verified(&token).is_err());
     }
 
     #[test]
-    fn no_json_signed_by_nobody_is_a_token(header in json_text(), claims in json_text(), signature in any::<[u8; 64]>()) {
+    fn random_json_with_a_random_signature_is_rejected(header in json_text(), claims in json_text(), signature in any::<[u8; 64]>()) {
         let token = format!("{}.{}.{}", encode(header), encode(claims), encode(signature));
         prop_assert!(verified(&token).is_err());
     }
 
     #[test]
-    fn a_token_with_any_byte_changed_is_none(at in any::<prop::sample::Index>(), by in r"[A-Za-z0-9._=-]") {
+    fn token_with_one_byte_changed_is_rejected(at in any::<prop::sample::Index>(), by in r"[A-Za-z0-9._=-]") {
         let token = KEY.token(json!({}), json!({}));
         prop_assert!(verified(&token).is_ok());
         let at = at.index(token.len());
@@ -122,13 +122,13 @@ proptest! {
     }
 }
 
-fn verified(token: &str) -> Result<gateway::Caller, gateway::auth::Refusal> {
+fn verified(token: &str) -> Result<gateway::Caller, gateway::auth::TokenError> {
     static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::from_json(jwks(&[KEY.jwk(json!({}))]).as_bytes()).unwrap());
     let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
     verify(token, &KEYS, &expected, now())
 }
 
-/// JSON objects with the names that matter, and with any values.
+/// JSON objects with the names that are checked, and arbitrary values.
 fn json_text() -> impl Strategy<Value = String> {
     let names =
         prop::sample::select(vec!["alg", "typ", "kid", "crit", "jwk", "iss", "aud", "sub", "exp", "nbf", "x5c"]);

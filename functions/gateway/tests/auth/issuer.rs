@@ -1,4 +1,4 @@
-//! An issuer that signs whatever it is told to.
+//! An issuer that signs any token that a test asks for.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// An RSA key of 2048 bits, and its public half in DER.
+    /// A 2048-bit RSA key, and its public key in DER.
     pub(crate) fn rsa(id: &str) -> (Self, Vec<u8>) {
         let pair = rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
         let private: Pkcs8V1Der = pair.as_der().unwrap();
@@ -51,47 +51,47 @@ impl Key {
         Self { id: id.to_owned(), algorithm: Algorithm::EdDSA, private }
     }
 
-    /// The public half as a JWK, with what differs from the usual.
+    /// The public key as a JWK, with changes to its fields. A field set to null is removed.
     pub(crate) fn jwk(&self, changes: Value) -> Value {
         let jwk = Jwk::from_encoding_key(&self.private, self.algorithm).unwrap();
         with(with(serde_json::to_value(jwk).unwrap(), json!({"kid": self.id, "use": "sig"})), changes)
     }
 
-    /// A good token but for these changes of its header and its claims. What becomes null is left out.
+    /// A valid token, with changes to its header and its claims. A field set to null is removed.
     pub(crate) fn token(&self, header: Value, claims: Value) -> String {
         let header = with(json!({"alg": self.algorithm, "typ": "at+jwt", "kid": self.id}), header);
         self.sign(&header.to_string(), &with(good_claims(), claims).to_string())
     }
 
-    /// These very texts, signed.
+    /// A token of exactly these texts.
     pub(crate) fn sign(&self, header: &str, claims: &str) -> String {
         self.sign_encoded(&format!("{}.{}", encode(header), encode(claims)))
     }
 
-    /// A message that is encoded already, signed.
+    /// A token of a message that is already encoded.
     pub(crate) fn sign_encoded(&self, message: &str) -> String {
         let signature = crypto::sign(message.as_bytes(), &self.private, self.algorithm).unwrap();
         format!("{message}.{signature}")
     }
 }
 
-/// A JWKS of these keys.
+/// A JWKS with these keys.
 pub(crate) fn jwks(keys: &[Value]) -> String {
     json!({"keys": keys}).to_string()
 }
 
-/// A JWKS in a file, as a URL.
+/// Writes a JWKS to a file, and returns its URL.
 pub(crate) fn publish(jwks: &str, file: &Path) -> String {
     fs::write(file, jwks).unwrap();
     format!("file://{}", file.display())
 }
 
-/// Base64url, as in a token.
+/// Encodes as base64url, as in a token.
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The claims of USER-001's token, of the present minute.
+/// The claims of a token that USER-001 got at [`START`].
 pub(crate) fn good_claims() -> Value {
     let (iss, aud) = (ISSUER, AUDIENCE);
     json!({
@@ -100,7 +100,7 @@ pub(crate) fn good_claims() -> Value {
     })
 }
 
-/// An object with changes. What becomes null is left out.
+/// An object with changes. A field set to null is removed.
 fn with(mut object: Value, changes: Value) -> Value {
     let fields = object.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! The issuer's keys: asked for seldom, and kept when the issuer fails.
+//! The cache of the issuer's keys: fetched rarely, and kept if a fetch fails.
 
 use std::fs;
 use std::pin::pin;
@@ -12,242 +12,248 @@ use wire::problem::ProblemType;
 use crate::issuer::{Key, jwks, publish};
 use crate::jwks_server::{Answer, JwksServer};
 use crate::log::Log;
-use crate::{ask, authenticator, pass};
+use crate::{advance, authenticate, authenticator};
 
 const MINUTE: i64 = 60;
 
-/// A good token for an hour and more.
+/// A token that is valid for 100 minutes.
 fn token(key: &Key) -> String {
     key.token(json!({}), json!({"exp": crate::START + 100 * MINUTE}))
 }
 
 fn published(keys: &[&Key]) -> Answer {
-    Answer::Says(jwks(&keys.iter().map(|key| key.jwk(json!({}))).collect::<Vec<_>>()))
+    Answer::Body(jwks(&keys.iter().map(|key| key.jwk(json!({}))).collect::<Vec<_>>()))
 }
 
-/// Every way in which the issuer can fail, but for hanging.
+/// Every way in which the issuer can fail, except not answering.
 fn failures(key: &Key) -> Vec<Answer> {
-    let stranger = jwks(&[Key::ec(&key.id).jwk(json!({}))]);
-    let oversized = format!("{stranger}{}", " ".repeat(256 * 1024));
+    let wrong = jwks(&[Key::ec(&key.id).jwk(json!({}))]);
+    let oversized = format!("{wrong}{}", " ".repeat(256 * 1024));
     vec![
-        Answer::Is(500, stranger.clone()),
-        Answer::Is(404, stranger.clone()),
-        Answer::Is(201, stranger.clone()),
-        Answer::Redirects(stranger),
-        Answer::Says(oversized),
-        Answer::Says(String::new()),
-        Answer::Says("<html>".to_owned()),
-        Answer::Says("{}".to_owned()),
-        Answer::Says(r#"{"keys":{}}"#.to_owned()),
+        Answer::Status(500, wrong.clone()),
+        Answer::Status(404, wrong.clone()),
+        Answer::Status(201, wrong.clone()),
+        Answer::Redirect(wrong),
+        Answer::Body(oversized),
+        Answer::Body(String::new()),
+        Answer::Body("<html>".to_owned()),
+        Answer::Body("{}".to_owned()),
+        Answer::Body(r#"{"keys":{}}"#.to_owned()),
     ]
 }
 
 #[tokio::test]
-async fn keys_are_asked_for_once_in_ten_minutes() {
+async fn keys_are_fetched_once_per_ten_minutes() {
     let key = Key::ec("ec");
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
     for (after, requests) in [(0, 1), (5 * MINUTE, 1), (5 * MINUTE - 1, 1), (1, 2), (0, 2), (10 * MINUTE, 3)] {
-        pass(after);
-        assert!(ask(&authenticator, &token(&key)).await.is_ok());
+        advance(after);
+        assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
         assert_eq!(server.requests(), requests, "{after} s later");
     }
 }
 
 #[tokio::test]
-async fn a_hundred_first_requests_ask_once() {
+async fn hundred_concurrent_first_requests_fetch_once() {
     let key = Key::ec("ec");
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
     let token = token(&key);
-    let asked = join_all((0..100).map(|_| ask(&authenticator, &token))).await;
-    assert!(asked.iter().all(Result::is_ok));
+    let results = join_all((0..100).map(|_| authenticate(&authenticator, &token))).await;
+    assert!(results.iter().all(Result::is_ok));
     assert_eq!(server.requests(), 1);
 }
 
 #[tokio::test]
-async fn forged_key_ids_ask_once_in_half_a_minute() {
+async fn unknown_key_ids_fetch_at_most_once_per_half_minute() {
     let (key, forged) = (Key::ec("ec"), Key::ec("forged"));
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
-    assert!(ask(&authenticator, &token(&key)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
     for (after, requests) in [(0, 1), (29, 1), (1, 2), (29, 2), (1, 3)] {
-        pass(after);
+        advance(after);
         let forged: Vec<_> = (0..50).map(|n| forged.token(json!({"kid": format!("{n}")}), json!({}))).collect();
-        let asked = join_all(forged.iter().map(|token| ask(&authenticator, token))).await;
-        assert!(asked.iter().all(Result::is_err));
-        assert!(ask(&authenticator, &token(&key)).await.is_ok());
+        let results = join_all(forged.iter().map(|token| authenticate(&authenticator, token))).await;
+        assert!(results.iter().all(Result::is_err));
+        assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
         assert_eq!(server.requests(), requests, "{after} s later");
     }
-    // A failed question counts as well.
-    server.answer(Answer::Is(500, String::new()));
+    // A failed fetch counts too.
+    server.answer(Answer::Status(500, String::new()));
     for (after, requests) in [(30, 4), (29, 4), (1, 5)] {
-        pass(after);
-        assert!(ask(&authenticator, &token(&forged)).await.is_err());
+        advance(after);
+        assert!(authenticate(&authenticator, &token(&forged)).await.is_err());
         assert_eq!(server.requests(), requests, "{after} s later");
     }
 }
 
 #[tokio::test]
-async fn what_is_wrong_by_itself_asks_for_nothing() {
+async fn malformed_token_causes_no_fetch() {
     let key = Key::ec("ec");
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
     for wrong in ["x".to_owned(), "a.b.c".to_owned(), key.token(json!({"jku": server.url}), json!({}))] {
-        assert_eq!(ask(&authenticator, &wrong).await.unwrap_err().kind, ProblemType::InvalidToken);
+        assert_eq!(authenticate(&authenticator, &wrong).await.unwrap_err().kind, ProblemType::InvalidToken);
     }
     assert_eq!(server.requests(), 0);
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_and_a_withdrawn_one_is_gone() {
+async fn new_key_is_found_and_withdrawn_key_is_rejected() {
     let (old, new) = (Key::ec("old"), Key::ed("new"));
     let server = JwksServer::start(published(&[&old])).await;
     let authenticator = authenticator(&server.url);
-    assert!(ask(&authenticator, &token(&old)).await.is_ok());
-    pass(30);
+    assert!(authenticate(&authenticator, &token(&old)).await.is_ok());
+    advance(30);
     server.answer(published(&[&old, &new]));
-    assert!(ask(&authenticator, &token(&new)).await.is_ok());
-    assert!(ask(&authenticator, &token(&old)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&new)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&old)).await.is_ok());
     server.answer(published(&[&new]));
-    pass(10 * MINUTE);
-    assert_eq!(ask(&authenticator, &token(&old)).await.unwrap_err().kind, ProblemType::InvalidToken);
-    assert!(ask(&authenticator, &token(&new)).await.is_ok());
+    advance(10 * MINUTE);
+    assert_eq!(authenticate(&authenticator, &token(&old)).await.unwrap_err().kind, ProblemType::InvalidToken);
+    assert!(authenticate(&authenticator, &token(&new)).await.is_ok());
     server.answer(published(&[]));
-    pass(10 * MINUTE);
-    assert_eq!(ask(&authenticator, &token(&new)).await.unwrap_err().kind, ProblemType::InvalidToken);
+    advance(10 * MINUTE);
+    assert_eq!(authenticate(&authenticator, &token(&new)).await.unwrap_err().kind, ProblemType::InvalidToken);
 }
 
 #[tokio::test]
-async fn the_keys_that_there_are_serve_while_the_issuer_fails() {
+async fn cached_keys_are_used_while_the_issuer_fails() {
     let key = Key::ec("ec");
     for failure in failures(&key) {
         let server = JwksServer::start(published(&[&key])).await;
         let authenticator = authenticator(&server.url);
-        assert!(ask(&authenticator, &token(&key)).await.is_ok());
+        assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
         server.answer(failure.clone());
         let log = Log::start();
-        pass(10 * MINUTE);
+        advance(10 * MINUTE);
         for _ in 0..3 {
             for _ in 0..10 {
-                assert!(ask(&authenticator, &token(&key)).await.is_ok(), "{failure:?}");
+                assert!(authenticate(&authenticator, &token(&key)).await.is_ok(), "{failure:?}");
             }
-            pass(30);
+            advance(30);
         }
-        assert_eq!((server.requests(), log.count("the issuer's keys can't be had")), (4, 3), "{failure:?}");
+        assert_eq!((server.requests(), log.count("cannot fetch the issuer's keys")), (4, 3), "{failure:?}");
         server.answer(published(&[&key]));
-        assert!(ask(&authenticator, &token(&key)).await.is_ok());
-        assert!(ask(&authenticator, &token(&key)).await.is_ok());
+        assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
+        assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
         assert_eq!(server.requests(), 5, "{failure:?}");
-        pass(-11 * MINUTE - 30);
+        advance(-11 * MINUTE - 30);
     }
 }
 
 #[tokio::test]
-async fn the_keys_that_there_are_serve_while_nobody_listens() {
+async fn cached_keys_are_used_while_the_issuer_is_unreachable() {
     let key = Key::ec("ec");
     let mut server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
-    assert!(ask(&authenticator, &token(&key)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
     server.stop().await;
-    pass(10 * MINUTE);
-    assert!(ask(&authenticator, &token(&key)).await.is_ok());
-    assert_eq!(ask(&authenticator, &token(&Key::ec("other"))).await.unwrap_err().kind, ProblemType::InvalidToken);
+    advance(10 * MINUTE);
+    assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
+    assert_eq!(
+        authenticate(&authenticator, &token(&Key::ec("other"))).await.unwrap_err().kind,
+        ProblemType::InvalidToken
+    );
 }
 
 #[tokio::test]
-async fn without_any_keys_nobody_is_let_in_until_there_are_some() {
+async fn without_keys_every_token_gets_a_503_until_a_fetch_succeeds() {
     let key = Key::ec("ec");
     for failure in failures(&key) {
         let server = JwksServer::start(failure.clone()).await;
         let authenticator = authenticator(&server.url);
         let log = Log::start();
         for (after, requests) in [(0, 1), (0, 1), (1, 1), (1, 2)] {
-            pass(after);
-            let problem = ask(&authenticator, &token(&key)).await.unwrap_err();
+            advance(after);
+            let problem = authenticate(&authenticator, &token(&key)).await.unwrap_err();
             assert_eq!((problem.kind, problem.detail), (ProblemType::Unavailable, None), "{failure:?}");
             assert_eq!(server.requests(), requests, "{failure:?}");
         }
-        assert_eq!(log.count("the issuer's keys can't be had"), 2);
+        assert_eq!(log.count("cannot fetch the issuer's keys"), 2);
         server.answer(published(&[&key]));
-        pass(2);
-        assert!(ask(&authenticator, &token(&key)).await.is_ok(), "{failure:?}");
+        advance(2);
+        assert!(authenticate(&authenticator, &token(&key)).await.is_ok(), "{failure:?}");
     }
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_is_waited_for_by_one_and_not_for_long() {
+async fn only_one_request_waits_for_a_hanging_issuer() {
     let key = Key::ec("ec");
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
     let token = token(&key);
-    assert!(ask(&authenticator, &token).await.is_ok());
-    server.answer(Answer::Hangs);
-    pass(10 * MINUTE);
-    let mut first = pin!(ask(&authenticator, &token));
+    assert!(authenticate(&authenticator, &token).await.is_ok());
+    server.answer(Answer::Hang);
+    advance(10 * MINUTE);
+    let mut first = pin!(authenticate(&authenticator, &token));
     assert!(poll!(&mut first).is_pending());
-    // Those who have their key do not wait for it.
-    assert!(ask(&authenticator, &token).await.is_ok());
+    // A request whose key is cached does not wait for the fetch.
+    assert!(authenticate(&authenticator, &token).await.is_ok());
     assert!(poll!(&mut first).is_pending());
     assert!(first.await.is_ok());
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_from_the_start_is_asked_once_by_all_that_wait() {
+async fn concurrent_first_requests_share_one_fetch_from_a_hanging_issuer() {
     let key = Key::ec("ec");
-    let server = JwksServer::start(Answer::Hangs).await;
+    let server = JwksServer::start(Answer::Hang).await;
     let authenticator = authenticator(&server.url);
     let token = token(&key);
-    let asked = join_all((0..10).map(|_| ask(&authenticator, &token))).await;
-    assert!(asked.iter().all(|asked| asked.as_ref().is_err_and(|problem| problem.kind == ProblemType::Unavailable)));
+    let results = join_all((0..10).map(|_| authenticate(&authenticator, &token))).await;
+    assert!(
+        results.iter().all(|result| result.as_ref().is_err_and(|problem| problem.kind == ProblemType::Unavailable))
+    );
     assert_eq!(server.requests(), 1);
 }
 
 #[tokio::test]
-async fn a_request_that_ends_in_the_middle_leaves_the_question_to_the_next() {
+async fn cancelled_fetch_is_repeated_by_the_next_request() {
     let key = Key::ec("ec");
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
     let token = token(&key);
     {
-        let mut left = pin!(ask(&authenticator, &token));
-        assert!(poll!(&mut left).is_pending());
+        let mut cancelled = pin!(authenticate(&authenticator, &token));
+        assert!(poll!(&mut cancelled).is_pending());
     }
-    pass(2);
-    assert!(ask(&authenticator, &token).await.is_ok());
+    advance(2);
+    assert!(authenticate(&authenticator, &token).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_makes_keys_old() {
+async fn clock_that_is_set_back_causes_a_fetch() {
     let key = Key::ec("ec");
     let server = JwksServer::start(published(&[&key])).await;
     let authenticator = authenticator(&server.url);
-    assert!(ask(&authenticator, &token(&key)).await.is_ok());
-    pass(-1);
-    assert!(ask(&authenticator, &token(&key)).await.is_ok());
-    assert!(ask(&authenticator, &token(&key)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
+    advance(-1);
+    assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&key)).await.is_ok());
     assert_eq!(server.requests(), 2);
 }
 
 #[tokio::test]
-async fn keys_in_a_file_are_read_again_too() {
+async fn keys_in_a_file_are_refreshed_too() {
     let (old, new) = (Key::ec("old"), Key::ec("new"));
     let file = NamedTempFile::new().unwrap();
     let authenticator = authenticator(&publish(&jwks(&[old.jwk(json!({}))]), file.path()));
-    assert!(ask(&authenticator, &token(&old)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&old)).await.is_ok());
     publish(&jwks(&[new.jwk(json!({}))]), file.path());
-    assert!(ask(&authenticator, &token(&new)).await.is_err(), "not within half a minute");
-    pass(30);
-    assert!(ask(&authenticator, &token(&new)).await.is_ok());
+    assert!(authenticate(&authenticator, &token(&new)).await.is_err(), "not within half a minute");
+    advance(30);
+    assert!(authenticate(&authenticator, &token(&new)).await.is_ok());
     fs::remove_file(file.path()).unwrap();
-    pass(10 * MINUTE);
-    assert!(ask(&authenticator, &token(&new)).await.is_ok());
+    advance(10 * MINUTE);
+    assert!(authenticate(&authenticator, &token(&new)).await.is_ok());
 }
 
 #[tokio::test]
-async fn one_key_that_cannot_be_read_does_not_spoil_the_others() {
+async fn unreadable_key_does_not_affect_the_others() {
     let key = Key::ec("ec");
-    let strange = [json!(1), json!({}), json!({"kid": "a", "kty": "EC"}), json!({"kid": "b", "kty": "new", "use": 5})];
-    let server = JwksServer::start(Answer::Says(jwks(&[&strange[..], &[key.jwk(json!({}))]].concat()))).await;
-    assert!(ask(&authenticator(&server.url), &token(&key)).await.is_ok());
+    let unreadable =
+        [json!(1), json!({}), json!({"kid": "a", "kty": "EC"}), json!({"kid": "b", "kty": "new", "use": 5})];
+    let server = JwksServer::start(Answer::Body(jwks(&[&unreadable[..], &[key.jwk(json!({}))]].concat()))).await;
+    assert!(authenticate(&authenticator(&server.url), &token(&key)).await.is_ok());
 }

@@ -1,4 +1,4 @@
-//! An issuer's web server, which counts what it is asked and fails as it is told to.
+//! An issuer's web server that counts its requests and can be told to fail.
 
 use std::future::pending;
 use std::net::Ipv4Addr;
@@ -11,17 +11,17 @@ use http::{StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What the server does when it is asked.
+/// How the server answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// This text.
-    Says(String),
-    /// This status, and whatever JWKS there is as the body.
-    Is(u16, String),
-    /// Sends the caller on to another path, where the text is.
-    Redirects(String),
-    /// Nothing, ever.
-    Hangs,
+    /// With this text.
+    Body(String),
+    /// With this status and body.
+    Status(u16, String),
+    /// With a redirect to another path, which answers with this text.
+    Redirect(String),
+    /// Never.
+    Hang,
 }
 
 pub(crate) struct JwksServer {
@@ -44,12 +44,12 @@ impl JwksServer {
         self.state.lock().unwrap().0 = answer;
     }
 
-    /// How often it was asked.
+    /// The number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         self.state.lock().unwrap().1
     }
 
-    /// From now on, nobody listens.
+    /// Stops the server: its port refuses connections from now on.
     pub(crate) async fn stop(&mut self) {
         self.task.abort();
         assert!((&mut self.task).await.unwrap_err().is_cancelled());
@@ -64,13 +64,13 @@ async fn serve(State(state): State<Arc<Mutex<(Answer, usize)>>>, request: http::
     };
     let response = Response::builder();
     let response = match answer {
-        Answer::Says(text) => response.body(text.into()),
-        Answer::Is(status, text) => response.status(status).body(text.into()),
-        Answer::Redirects(text) if request.uri().path() == "/elsewhere" => response.body(text.into()),
-        Answer::Redirects(_) => {
+        Answer::Body(text) => response.body(text.into()),
+        Answer::Status(status, text) => response.status(status).body(text.into()),
+        Answer::Redirect(text) if request.uri().path() == "/elsewhere" => response.body(text.into()),
+        Answer::Redirect(_) => {
             response.status(StatusCode::FOUND).header(header::LOCATION, "/elsewhere").body("".into())
         }
-        Answer::Hangs => pending().await,
+        Answer::Hang => pending().await,
     };
     response.unwrap()
 }

@@ -1,4 +1,4 @@
-//! Who is let in, and who is not: tokens made to break in, and issuers that fail.
+//! Which tokens are accepted and which are rejected, and how the issuer's keys are fetched.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod accepted;
@@ -17,11 +17,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use wire::problem::Problem;
 
-/// When the tests begin, in seconds since 1970.
+/// The time at which every test begins, in seconds since 1970.
 const START: i64 = 1_800_000_000;
 
 thread_local! {
-    /// What time it is in this test, in seconds since 1970.
+    /// The current time of this thread's test, in seconds since 1970.
     static TIME: Cell<i64> = const { Cell::new(START) };
 }
 
@@ -29,19 +29,19 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_secs(TIME.get()).unwrap()
 }
 
-/// Lets time go by; back, where it is negative.
-fn pass(seconds: i64) {
+/// Advances the clock, or sets it back if `seconds` is negative.
+fn advance(seconds: i64) {
     TIME.set(TIME.get() + seconds);
 }
 
-/// Lets in whom the issuer vouches for, by the keys at a URL and by the test's own time.
+/// Accepts the issuer's tokens, with the keys at a URL and the test's clock.
 fn authenticator(jwks_url: &str) -> Authenticator {
     let (issuer, audience) = (issuer::ISSUER.to_owned(), issuer::AUDIENCE.to_owned());
     Authenticator::new(jwks_url.parse().unwrap(), issuer, audience).with_clock(now)
 }
 
-/// Asks with a token.
-async fn ask(authenticator: &Authenticator, token: &str) -> Result<Caller, Problem> {
+/// Authenticates a request with a token.
+async fn authenticate(authenticator: &Authenticator, token: &str) -> Result<Caller, Problem> {
     let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
     authenticator.authenticate(&HeaderMap::from_iter([(AUTHORIZATION, value)])).await
 }

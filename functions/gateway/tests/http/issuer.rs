@@ -1,4 +1,4 @@
-//! An issuer of tokens with a key of its own.
+//! An issuer of tokens.
 
 use std::io::Write as _;
 
@@ -13,9 +13,10 @@ use tempfile::NamedTempFile;
 const KEY_ID: &str = "key";
 const ISSUER: &str = "issuer";
 const AUDIENCE: &str = "audience";
-/// The year 2100, in seconds since 1970.
-const NEXT_CENTURY: u64 = 4_102_444_800;
+/// When every token expires: the year 2100, in seconds since 1970.
+const EXPIRY: u64 = 4_102_444_800;
 
+/// An issuer with a new key, which it publishes in a file.
 pub(crate) struct Issuer {
     key: EncodingKey,
     jwks: NamedTempFile,
@@ -32,16 +33,16 @@ impl Issuer {
         Self { key, jwks }
     }
 
-    /// Lets in whom this issuer vouches for.
+    /// Accepts the tokens of this issuer.
     pub(crate) fn authenticator(&self) -> Authenticator {
         let jwks_url = format!("file://{}", self.jwks.path().display());
         Authenticator::new(jwks_url.parse().unwrap(), ISSUER.into(), AUDIENCE.into())
     }
 
-    /// The `Authorization` of a user with these scopes.
+    /// The `Authorization` header of a user whose token has these scopes.
     pub(crate) fn bearer(&self, user: &str, scope: &str) -> String {
         let header = Header { kid: Some(KEY_ID.into()), ..Header::new(Algorithm::ES256) };
-        let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "scope": scope, "exp": NEXT_CENTURY});
+        let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "scope": scope, "exp": EXPIRY});
         format!("Bearer {}", jsonwebtoken::encode(&header, &claims, &self.key).unwrap())
     }
 }

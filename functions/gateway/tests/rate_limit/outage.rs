@@ -1,4 +1,4 @@
-//! Without the table requests pass.
+//! If the table does not answer, requests pass.
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
@@ -9,39 +9,39 @@ use aws_sdk_dynamodb::Client;
 use gateway::rate_limit::Outcome;
 use tokio::net::TcpListener;
 
-use crate::world::{World, address, limiter, pass, take, user};
+use crate::fixture::{Fixture, address, advance, limiter, take, user};
 
 #[tokio::test]
-async fn without_an_answer_requests_pass_and_the_table_is_left_alone_for_a_while() {
-    let world = World::start().await;
-    let (limiter, user) = (world.limiter(), user("USER-001"));
-    world.line.cut.store(true, Ordering::Relaxed);
-    let verdict = limiter.take(&user).await;
-    assert_eq!(verdict.outcome, Outcome::Unchecked);
-    assert!(!verdict.headers().contains_key("ratelimit"), "nothing is known");
+async fn after_a_failure_requests_pass_and_the_table_is_not_called_for_5_s() {
+    let fixture = Fixture::start().await;
+    let (limiter, user) = (fixture.limiter(), user("USER-001"));
+    fixture.connection.cut.store(true, Ordering::Relaxed);
+    let decision = limiter.take(&user).await;
+    assert_eq!(decision.outcome, Outcome::Unchecked);
+    assert!(!decision.headers().contains_key("ratelimit"), "the remaining requests are unknown");
     assert_eq!(take(&limiter, &user, 500).await, 500);
-    pass(4_999);
+    advance(4_999);
     assert_eq!(take(&limiter, &address("203.0.113.7"), 500).await, 500);
-    assert_eq!(world.line.calls(), 1);
-    pass(1);
+    assert_eq!(fixture.connection.calls(), 1);
+    advance(1);
     assert_eq!(take(&limiter, &user, 500).await, 500);
-    assert_eq!(world.line.calls(), 1, "it is asked again, once");
+    assert_eq!(fixture.connection.calls(), 1, "it is called once more");
 
-    world.line.cut.store(false, Ordering::Relaxed);
-    pass(5_000);
+    fixture.connection.cut.store(false, Ordering::Relaxed);
+    advance(5_000);
     assert_eq!(take(&limiter, &user, 500).await, 100);
 }
 
 #[tokio::test]
-async fn a_table_that_hangs_is_one_that_does_not_answer() {
-    let world = World::start().await;
+async fn hanging_table_is_a_failure() {
+    let fixture = Fixture::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let client = Client::from_conf(world.client.config().to_builder().endpoint_url(endpoint).build());
-    let limiter = limiter(client, &world.table).with_timeout(Duration::from_millis(10));
-    let verdict = tokio::time::timeout(Duration::from_secs(60), limiter.take(&user("USER-001"))).await.unwrap();
-    assert_eq!(verdict.outcome, Outcome::Unchecked);
-    assert_eq!(world.line.calls(), 1, "it is not asked twice");
+    let client = Client::from_conf(fixture.client.config().to_builder().endpoint_url(endpoint).build());
+    let limiter = limiter(client, &fixture.table).with_timeout(Duration::from_millis(10));
+    let decision = tokio::time::timeout(Duration::from_secs(60), limiter.take(&user("USER-001"))).await.unwrap();
+    assert_eq!(decision.outcome, Outcome::Unchecked);
+    assert_eq!(fixture.connection.calls(), 1, "there is no retry");
 }
 
 #[derive(Clone, Default)]
@@ -58,10 +58,10 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn an_outage_is_logged_once_and_without_who_it_was() {
-    let world = World::start().await;
-    // A table that is not there: the answer is an error with a text.
-    let limiter = limiter(world.client.clone(), "nowhere");
+async fn outage_is_logged_once_and_without_the_principal() {
+    let fixture = Fixture::start().await;
+    // A missing table: the answer is an error with a message.
+    let limiter = limiter(fixture.client.clone(), "nowhere");
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();

@@ -1,4 +1,4 @@
-//! Buckets of several processes over a table that is one number.
+//! Buckets of several processes over a simulated table.
 
 use std::num::NonZeroU32;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The table's item: what the store's two writes do, and under which conditions.
+/// The table's item, with the two conditional writes of the store.
 #[derive(Default)]
 struct Table {
     tat: Option<Micros>,
@@ -14,63 +14,65 @@ struct Table {
 }
 
 impl Table {
-    fn write(&mut self, limit: Limit, ask: Ask) -> Result<Micros, Micros> {
+    fn write(&mut self, limit: Limit, take: TakeTokens) -> Result<Micros, Micros> {
         self.writes += 1;
-        let advance = ask.tokens * limit.interval();
+        let advance = take.tokens * limit.interval();
         let tat = match self.tat {
-            None if ask.is_of_full() => ask.now + advance,
-            Some(tat) if ask.is_of_full() && tat < ask.now => ask.now + advance,
-            Some(tat) if !ask.is_of_full() && (ask.now..=ask.now + limit.span() - advance).contains(&tat) => {
+            None if take.expects_full_bucket() => take.now + advance,
+            Some(tat) if take.expects_full_bucket() && tat < take.now => take.now + advance,
+            Some(tat)
+                if !take.expects_full_bucket() && (take.now..=take.now + limit.span() - advance).contains(&tat) =>
+            {
                 tat + advance
             }
-            refused => return Err(refused.unwrap_or_default()),
+            other => return Err(other.unwrap_or_default()),
         };
         self.tat = Some(tat);
         Ok(tat)
     }
 }
 
-/// A process, and the question that it waits for.
+/// A process, and the request to the table that it waits for, with the number of writes so far.
 #[derive(Default)]
 struct Process {
     bucket: Bucket,
-    asking: Option<(Ask, usize)>,
+    pending: Option<(TakeTokens, usize)>,
 }
 
 impl Process {
-    /// A request comes, if the last one has its answer: whether it passes, where that is known at once.
+    /// Makes a request, unless one is pending. Returns whether it passes, if that is known at once.
     fn request(&mut self, limit: Limit, now: Micros) -> Option<bool> {
-        if self.asking.is_some() {
+        if self.pending.is_some() {
             return None;
         }
         match self.bucket.take(limit, now) {
             Step::Allow => Some(true),
             Step::Refuse => Some(false),
-            Step::Ask(ask) => {
-                self.asking = Some((ask, 0));
+            Step::Take(take) => {
+                self.pending = Some((take, 0));
                 None
             }
         }
     }
 
-    /// One write of the question: when the request came and whether it passes, where that is known now.
+    /// Makes one write for the pending request. Once it is decided, returns when it was made and whether it passes.
     fn write(&mut self, limit: Limit, table: &mut Table) -> Option<(Micros, bool)> {
-        let (ask, writes) = self.asking.take()?;
-        assert!(writes < 3, "a question takes at most three writes");
-        let answer = match table.write(limit, ask) {
-            Ok(tat) => Answer::Taken { tokens: ask.tokens, tat },
-            Err(tat) => match ask.again(limit, tat) {
+        let (take, writes) = self.pending.take()?;
+        assert!(writes < 3, "at most three writes per request");
+        let answer = match table.write(limit, take) {
+            Ok(tat) => Answer::Taken { tokens: take.tokens, tat },
+            Err(tat) => match take.corrected(limit, tat) {
                 Some(next) => {
-                    self.asking = Some((next, writes + 1));
+                    self.pending = Some((next, writes + 1));
                     return None;
                 }
                 None => Answer::Empty { tat },
             },
         };
-        Some((ask.now, self.bucket.learn(limit, ask.now, answer)))
+        Some((take.now, self.bucket.record(limit, take.now, answer)))
     }
 
-    /// A request and all its writes.
+    /// Makes a request and all its writes.
     fn take(&mut self, limit: Limit, now: Micros, table: &mut Table) -> bool {
         let mut passes = self.request(limit, now);
         while passes.is_none() {
@@ -84,7 +86,7 @@ fn limit(rate: u32, burst: u32) -> Limit {
     Limit { rate: NonZeroU32::new(rate).unwrap(), burst: NonZeroU32::new(burst).unwrap() }
 }
 
-/// Some day in 2023.
+/// A day in 2023.
 const START: Micros = 1_700_000_000_000_000;
 
 #[derive(Debug, Clone, Copy)]
@@ -106,10 +108,10 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Of all requests that come in any span of time, no more pass than `burst + rate × time`, whichever process they come to
-    /// and however its writes meet the others'.
+    /// In any time span at most `burst + rate × time` requests pass, whichever processes get them and however the processes'
+    /// writes interleave.
     #[test]
-    fn no_more_pass_than_the_limit(
+    fn requests_that_pass_never_exceed_the_limit(
         rate in 1..200_u32,
         burst in 1..150_u32,
         events in prop::collection::vec(event(), 1..600),
@@ -124,10 +126,10 @@ proptest! {
                 Event::Request(process) => (process, processes[process].request(limit, now).map(|passes| (now, passes))),
                 Event::Write(process) => (process, processes[process].write(limit, &mut table)),
             };
-            if let Some((came, passes)) = outcome {
-                let remaining = processes[process].bucket.remaining(limit, came);
+            if let Some((made, passes)) = outcome {
+                let remaining = processes[process].bucket.remaining(limit, made);
                 prop_assert!(remaining < u64::from(burst) && (passes || remaining < limit.largest_block()), "{remaining}");
-                passed.extend(passes.then_some(came));
+                passed.extend(passes.then_some(made));
             }
         }
         passed.sort_unstable();
@@ -139,9 +141,9 @@ proptest! {
         }
     }
 
-    /// Where nothing is taken in blocks, a process decides each request as a bucket with a level would.
+    /// If no blocks are taken, a process decides exactly as a token bucket with a level does.
     #[test]
-    fn small_buckets_are_exact(
+    fn bucket_without_blocks_is_exact(
         rate in 1..200_u32,
         burst in 1..20_u32,
         pauses in prop::collection::vec(prop_oneof![0..20_000_u64, 0..2_000_000_u64], 1..200),
@@ -160,24 +162,24 @@ proptest! {
         }
     }
 
-    /// Blocks cost a flood no more than what is in hand and what it waits for; and they spare the table writes. (A bucket of one
-    /// is left out: it is full, and fills no further, until the next request comes.)
+    /// With blocks, a flood loses at most one unspent block and one that it waits for, and causes few writes. (Buckets of size one are
+    /// left out: such a bucket stays full until the next request.)
     #[test]
-    fn a_flood_gets_what_it_may_for_few_writes(rate in 1..500_u32, burst in 2..500_u32, share in 1..100_u64) {
+    fn flood_gets_its_share_with_few_writes(rate in 1..500_u32, burst in 2..500_u32, share in 1..100_u64) {
         let limit = limit(rate, burst);
         let (mut table, mut process) = (Table::default(), Process::default());
         let pause = limit.interval() * share / 100;
         let passed = (0..3_000).filter(|i| process.take(limit, START + i * pause, &mut table)).count() as u64;
-        let may = u64::from(burst) + 2_999 * pause / limit.interval();
+        let allowed = u64::from(burst) + 2_999 * pause / limit.interval();
         let block = limit.largest_block();
-        prop_assert!(passed <= may.min(3_000));
-        prop_assert!(passed + 2 * block >= may.min(3_000), "{passed} of {may}");
+        prop_assert!(passed <= allowed.min(3_000));
+        prop_assert!(passed + 2 * block >= allowed.min(3_000), "{passed} of {allowed}");
         prop_assert!(table.writes as u64 <= 16 + 3 * passed / block, "{} writes for {passed}", table.writes);
     }
 }
 
 #[test]
-fn a_clock_that_jumps_back_closes_nothing_for_long() {
+fn clock_that_is_set_back_does_not_keep_the_bucket_closed() {
     let limit = limit(50, 100);
     let (mut table, mut process) = (Table::default(), Process::default());
     while process.take(limit, START, &mut table) {}

@@ -1,38 +1,38 @@
-//! What the limiter says of a request, and the headers that tell it to the client.
+//! The limiter's decision on a request, and the response headers that show it.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::rate_limit::limit::{Limit, SECOND};
 
-/// Whether a request may pass, under which limit.
+/// The limiter's decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
-    /// The limit that all principals have.
+pub struct Decision {
+    /// The limit of every principal.
     pub limit: Limit,
-    /// Whether it may pass.
+    /// Whether the request may pass.
     pub outcome: Outcome,
 }
 
 /// Whether a request may pass. Times are in whole seconds, rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has a token.
+    /// It may: it has a token.
     Allowed {
-        /// How many tokens are left, as far as this process knows.
+        /// Tokens left, as far as this process knows.
         remaining: u64,
-        /// In how many seconds the bucket is full again, if nothing more is taken.
+        /// Seconds until the bucket is full again if no more tokens are taken.
         reset: u64,
     },
-    /// There is no token for it.
+    /// It may not: there is no token for it.
     Refused {
-        /// In how many seconds, at least 1, there is one.
+        /// Seconds until there is one, at least 1.
         retry_after: u64,
     },
-    /// It may pass because the table could not be asked.
+    /// It may, because the table does not answer.
     Unchecked,
 }
 
-impl Verdict {
+impl Decision {
     /// The name of the only policy, in the headers and in a problem's `violated-policies`.
     pub const POLICY: &str = "default";
 
@@ -41,19 +41,19 @@ impl Verdict {
         !matches!(self.outcome, Outcome::Refused { .. })
     }
 
-    /// `RateLimit-Policy` and `RateLimit` after [draft 11] (structured fields, [RFC 9651]), the latter only where something is
-    /// known; and `Retry-After` for a refused request, at which the effective window (`t`) ends too, because it must not end
-    /// later.
+    /// `RateLimit-Policy` and `RateLimit` by [draft 11] (structured fields, [RFC 9651]), and `Retry-After` for a refused request.
+    /// `RateLimit` is left out if the table does not answer. For a refused request its effective window (`t`) equals
+    /// `Retry-After`, because it must not end later.
     ///
     /// [draft 11]: https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-11
     /// [RFC 9651]: https://www.rfc-editor.org/rfc/rfc9651
     pub fn headers(&self) -> HeaderMap {
         let name = Self::POLICY;
         let policy = format!("\"{name}\";q={};w={}", self.limit.burst, seconds(self.limit.span()));
-        let now = |remaining: u64, window: u64| format!("\"{name}\";r={remaining};t={window}");
+        let current = |remaining: u64, window: u64| format!("\"{name}\";r={remaining};t={window}");
         let (rate_limit, retry_after) = match self.outcome {
-            Outcome::Allowed { remaining, reset } => (Some(now(remaining, reset)), None),
-            Outcome::Refused { retry_after } => (Some(now(0, retry_after)), Some(retry_after)),
+            Outcome::Allowed { remaining, reset } => (Some(current(remaining, reset)), None),
+            Outcome::Refused { retry_after } => (Some(current(0, retry_after)), Some(retry_after)),
             Outcome::Unchecked => (None, None),
         };
         let text =
@@ -80,12 +80,12 @@ mod tests {
 
     fn headers(rate: u32, burst: u32, outcome: Outcome) -> Vec<String> {
         let limit = Limit { rate: NonZeroU32::new(rate).unwrap(), burst: NonZeroU32::new(burst).unwrap() };
-        let headers = Verdict { limit, outcome }.headers();
+        let headers = Decision { limit, outcome }.headers();
         headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
     }
 
     #[test]
-    fn headers_are_as_in_the_draft() {
+    fn headers_follow_the_draft() {
         assert_eq!(
             headers(50, 100, Outcome::Allowed { remaining: 50, reset: 1 }),
             [r#"ratelimit-policy: "default";q=100;w=2"#, r#"ratelimit: "default";r=50;t=1"#],

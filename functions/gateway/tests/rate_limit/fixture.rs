@@ -1,4 +1,4 @@
-//! A table of a test's own, limiters over it, and a time that the test sets.
+//! A table per test, limiters over it, and a clock that the test advances.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -14,30 +14,31 @@ use chrono::{DateTime, TimeDelta, Utc};
 use gateway::rate_limit::{Limit, Limiter, Principal};
 use test_dynamodb::TestDynamoDb;
 
-pub(crate) struct World {
+/// A rate limit table.
+pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) table: String,
-    pub(crate) line: Line,
+    pub(crate) connection: Connection,
 }
 
-/// The line to the table: it counts the calls, and it can be cut.
+/// The connection to the table: it counts the calls, and it can be cut.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Line {
+pub(crate) struct Connection {
     calls: Arc<AtomicUsize>,
     pub(crate) cut: Arc<AtomicBool>,
 }
 
-impl Line {
-    /// The calls since the last time that this was asked.
+impl Connection {
+    /// The number of calls since the last time this was called.
     pub(crate) fn calls(&self) -> usize {
         self.calls.swap(0, Ordering::Relaxed)
     }
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Line {
+impl Intercept for Connection {
     fn name(&self) -> &'static str {
-        "Line"
+        "Connection"
     }
 
     fn read_before_serialization(
@@ -47,20 +48,20 @@ impl Intercept for Line {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        if self.cut.load(Ordering::Relaxed) { Err("the line is cut".into()) } else { Ok(()) }
+        if self.cut.load(Ordering::Relaxed) { Err("the connection is cut".into()) } else { Ok(()) }
     }
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn start() -> Self {
         let dynamodb = TestDynamoDb::start().await.unwrap();
         let table = dynamodb.table("RateLimitsTable").unwrap();
-        let line = Line::default();
-        let config = dynamodb.client.config().to_builder().interceptor(line.clone());
-        Self { client: Client::from_conf(config.build()), table, line }
+        let connection = Connection::default();
+        let config = dynamodb.client.config().to_builder().interceptor(connection.clone());
+        Self { client: Client::from_conf(config.build()), table, connection }
     }
 
-    /// A process of the gateway, with 50 requests a second and 100 at once.
+    /// The limiter of one process: 50 requests per second, and 100 at once.
     pub(crate) fn limiter(&self) -> Limiter {
         limiter(self.client.clone(), &self.table)
     }
@@ -68,11 +69,11 @@ impl World {
 
 pub(crate) fn limiter(client: Client, table: &str) -> Limiter {
     let limit = Limit { rate: 50.try_into().unwrap(), burst: 100.try_into().unwrap() };
-    // The test's machine may be busy.
+    // Long enough for a busy machine.
     Limiter::new(client, table.to_owned(), limit).with_clock(now).with_timeout(Duration::from_secs(60))
 }
 
-/// How many of so many requests pass.
+/// Makes requests, and returns how many of them pass.
 pub(crate) async fn take(limiter: &Limiter, principal: &Principal, requests: usize) -> usize {
     let mut passed = 0;
     for _ in 0..requests {
@@ -90,7 +91,7 @@ pub(crate) fn address(address: &str) -> Principal {
 }
 
 thread_local! {
-    /// A test's own: each runs in a thread of its own.
+    /// The time of one test: each test runs in its own thread.
     static NOW: Cell<DateTime<Utc>> = const { Cell::new(DateTime::UNIX_EPOCH) };
 }
 
@@ -98,6 +99,7 @@ fn now() -> DateTime<Utc> {
     NOW.get() + TimeDelta::days(20_000)
 }
 
-pub(crate) fn pass(milliseconds: i64) {
+/// Advances the clock.
+pub(crate) fn advance(milliseconds: i64) {
     NOW.set(NOW.get() + TimeDelta::milliseconds(milliseconds));
 }
