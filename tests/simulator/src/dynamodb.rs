@@ -23,43 +23,43 @@ pub use value::{Item, Number, Value};
 
 use table::Table;
 
-/// Tables and what is in them.
+/// The tables and their items.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
     tables: BTreeMap<String, Table>,
     changes: Vec<Change>,
-    /// Transactions that were done, by their token: what was asked, and the answer.
+    /// The transactions that were carried out, by `ClientRequestToken`: request and response.
     tokens: BTreeMap<String, (Json, Json)>,
 }
 
-/// A write that made a difference: what the table's stream tells of.
+/// A change of an item: the content of one record of the table's stream. A write that leaves the item as it was causes none.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The table.
+    /// The table's name.
     pub table: String,
-    /// The item before, if there was one.
+    /// The item before the write, if it existed.
     pub old: Option<Arc<Item>>,
-    /// The item afterwards, if there is one.
+    /// The item after the write, if it exists.
     pub new: Option<Arc<Item>>,
 }
 
 impl Database {
-    /// Carries a call out: an operation's name and its request, as they travel by HTTP.
+    /// Carries out a call, given the operation's name and the JSON of the HTTP request.
     pub fn call(&mut self, operation: &str, request: &[u8]) -> Result<Json, Error> {
         calls::call(self, operation, request)
     }
 
-    /// The changes since the last time that this was asked, in their order.
+    /// The changes since the previous call of this function, oldest first.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// A table's items.
+    /// The items of a table. None if there is no such table.
     pub fn items(&self, table: &str) -> impl Iterator<Item = &Item> {
         self.tables.get(table).into_iter().flat_map(|table| table.items.values()).map(AsRef::as_ref)
     }
 
-    /// How many entries an index has.
+    /// The number of entries in an index.
     pub fn index_len(&self, table: &str, index: &str) -> usize {
         self.tables.get(table).and_then(|table| table.indexes.get(index)).map_or(0, |index| index.entries.len())
     }

@@ -35,7 +35,7 @@ pub enum Mutation {
 }
 
 impl Mutation {
-    /// The request that DynamoDB gets. `None` if it gets none and the caller is told that all went well.
+    /// The request that DynamoDB gets. `None` if the call is skipped although its caller gets a success.
     pub(crate) fn mutate_table_call(self, operation: &str, request: &[u8]) -> Option<Vec<u8>> {
         let weaken = |from: &str, to: &str| {
             let mut request: Value = serde_json::from_slice(request).unwrap_or_default();

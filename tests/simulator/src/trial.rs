@@ -44,7 +44,7 @@ pub struct Outcome {
 const RECOVERY_RUNS: usize = 60;
 
 impl Trial {
-    /// Runs the trial in this thread, in a runtime of its own.
+    /// Runs the trial in this thread, in a new runtime.
     pub fn run(self) -> anyhow::Result<Outcome> {
         runtime()?.block_on(self.run_inside_runtime())
     }

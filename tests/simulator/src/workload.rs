@@ -38,7 +38,7 @@ pub(crate) async fn place_orders(system: &System, catalog: &Catalog, orders: usi
     join_all(placed).await.into_iter().flatten().collect()
 }
 
-/// Runs order-recovery once per minute, or every 30 minutes in an outage; in one of five runs, twice at the same time.
+/// Runs order-recovery once per minute, or every 30 minutes in an outage; one run in five is doubled, at the same time.
 pub(crate) async fn run_recovery(system: System, outage: bool, mutation: Option<Mutation>) {
     let minutes = if outage { 30 } else { 1 };
     while mutation != Some(Mutation::NoRecovery) {

@@ -1,4 +1,4 @@
-//! The calls, one kind a module.
+//! The operations, grouped by what they do.
 
 mod read;
 mod search;
@@ -14,9 +14,9 @@ use serde_json::{Value as Json, json};
 
 use crate::dynamodb::Database;
 use crate::dynamodb::error::{Error, invalid};
-use crate::dynamodb::table::Price;
+use crate::dynamodb::table::WriteUnits;
 
-/// Carries a call out by its operation's name.
+/// Carries out one call.
 pub(super) fn call(database: &mut Database, operation: &str, request: &[u8]) -> Result<Json, Error> {
     match operation {
         "CreateTable" => table::create(database, parse(request)?),
@@ -32,7 +32,7 @@ pub(super) fn call(database: &mut Database, operation: &str, request: &[u8]) -> 
         "TransactWriteItems" => transaction::write(database, parse(request)?),
         "Query" => search::query(database, parse(request)?),
         "Scan" => search::scan(database, parse(request)?),
-        _ => invalid(format!("{operation} is not known here")),
+        _ => invalid(format!("operation {operation} is not supported")),
     }
 }
 
@@ -42,7 +42,7 @@ fn parse<T: DeserializeOwned>(request: &[u8]) -> Result<T, Error> {
 
 type Names = BTreeMap<String, String>;
 
-/// `ReturnConsumedCapacity`.
+/// The `ReturnConsumedCapacity` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum Capacity {
@@ -53,32 +53,32 @@ enum Capacity {
 }
 
 impl Capacity {
-    /// Adds what a read consumed to its answer, in half units.
-    fn add_read(self, mut answer: Json, table: &str, half_units: u64) -> Result<Json, Error> {
+    /// Adds the capacity that a read consumed to its response, if it was requested.
+    fn add_read(self, mut response: Json, table: &str, half_units: u64) -> Result<Json, Error> {
         match self {
             Self::None => {}
-            Self::Total => answer["ConsumedCapacity"] = read_capacity(table, half_units),
-            Self::Indexes => return invalid("the indexes' part of a read is not known here"),
+            Self::Total => response["ConsumedCapacity"] = read_capacity(table, half_units),
+            Self::Indexes => return invalid("INDEXES is not supported for reads"),
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// What a write consumed, where it is asked for.
-    fn of_write(self, table: &str, price: &Price) -> Option<Json> {
-        self.of(table, price, |units| json!({ "CapacityUnits": units as f64 }))
+    /// The capacity that a write consumed, if it was requested.
+    fn of_write(self, table: &str, units: &WriteUnits) -> Option<Json> {
+        self.of(table, units, |units| json!({ "CapacityUnits": units as f64 }))
     }
 
-    /// What a transaction's writes to a table consumed, where it is asked for.
-    fn of_transaction(self, table: &str, price: &Price) -> Option<Json> {
-        self.of(table, price, |units| json!({ "CapacityUnits": units as f64, "WriteCapacityUnits": units as f64 }))
+    /// The capacity that a transaction's writes to one table consumed, if it was requested.
+    fn of_transaction(self, table: &str, units: &WriteUnits) -> Option<Json> {
+        self.of(table, units, |units| json!({ "CapacityUnits": units as f64, "WriteCapacityUnits": units as f64 }))
     }
 
-    fn of(self, table: &str, price: &Price, consumed: fn(u64) -> Json) -> Option<Json> {
-        let mut capacity = consumed(price.total());
+    fn of(self, table: &str, units: &WriteUnits, consumed: fn(u64) -> Json) -> Option<Json> {
+        let mut capacity = consumed(units.total());
         capacity["TableName"] = json!(table);
         if self == Self::Indexes {
-            capacity["Table"] = consumed(price.table);
-            for (name, units) in &price.indexes {
+            capacity["Table"] = consumed(units.table);
+            for (name, units) in &units.indexes {
                 capacity["GlobalSecondaryIndexes"][name] = consumed(*units);
             }
         }
@@ -90,7 +90,7 @@ fn read_capacity(table: &str, half_units: u64) -> Json {
     json!({ "TableName": table, "CapacityUnits": half_units as f64 / 2.0 })
 }
 
-/// Half units of reading so many bytes: one for every started 4 kilobytes, two if the read is consistent.
+/// The cost of reading an item, in half read units: one per started 4 KB, two if the read is consistent.
 fn read_half_units(bytes: usize, consistent: bool) -> u64 {
     bytes.div_ceil(4096).max(1) as u64 * if consistent { 2 } else { 1 }
 }

@@ -1,48 +1,48 @@
-//! Answers that are errors.
+//! Error responses.
 
 use serde::Serialize;
 
 use crate::dynamodb::value::Item;
 
-/// Why a call was not carried out.
+/// Why a call was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The call makes no sense to DynamoDB, or is beyond what this one knows.
+    /// DynamoDB rejects the request, or this implementation does not support it.
     #[error("{0}")]
     Invalid(String),
-    /// The condition does not hold; with the item, where it was asked for.
+    /// The condition does not hold. Contains the item if the request asked for it.
     #[error("the conditional request failed")]
     Condition(Option<Item>),
-    /// A transaction was not carried out; a reason for each of its items.
+    /// The transaction was cancelled. Contains one reason per item of the transaction.
     #[error("the transaction was cancelled")]
     Cancelled(Vec<Reason>),
-    /// Another transaction is at the item.
-    #[error("a transaction is under way on the item")]
+    /// Another transaction is working on the item.
+    #[error("a transaction is in progress on the item")]
     Conflict,
-    /// Too many calls at a time.
-    #[error("too many calls")]
+    /// Too many requests.
+    #[error("the request is throttled")]
     Throttled,
-    /// There is no such table.
-    #[error("there is no table {0}")]
+    /// The table does not exist.
+    #[error("table {0} does not exist")]
     NoTable(String),
-    /// A token came again with another transaction.
-    #[error("the token was used for another transaction")]
+    /// The token was already used with a different transaction.
+    #[error("the token was already used for a different transaction")]
     TokenReused,
 }
 
-/// Why an item of a transaction had it cancelled, or that it had not.
+/// The part of one item in the cancellation of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Reason {
     /// `None`, `ConditionalCheckFailed`, `TransactionConflict` or `ValidationError`.
     pub code: &'static str,
-    /// The item whose condition does not hold, where it was asked for.
+    /// The stored item whose condition does not hold, if the request asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<Item>,
 }
 
 impl Error {
-    /// The error's name.
+    /// The name of DynamoDB's exception.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "ValidationException",
@@ -55,7 +55,7 @@ impl Error {
         }
     }
 
-    /// The body of the answer.
+    /// The body of the response.
     pub fn to_json(&self) -> serde_json::Value {
         let mut body = serde_json::json!({
             "__type": format!("com.amazonaws.dynamodb.v20120810#{}", self.name()),
@@ -70,7 +70,7 @@ impl Error {
     }
 }
 
-/// An error of a call that makes no sense.
+/// A validation error.
 pub(super) fn invalid<T>(text: impl Into<String>) -> Result<T, Error> {
     Err(Error::Invalid(text.into()))
 }

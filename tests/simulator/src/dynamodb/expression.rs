@@ -1,5 +1,4 @@
-//! Expressions: conditions, updates, projections. What is not known here is an error, never something that holds or does
-//! nothing.
+//! Expressions: conditions, updates and projections. Unsupported syntax is an error; it is never ignored.
 
 mod condition;
 mod key_condition;
@@ -18,12 +17,12 @@ pub(super) use update::Update;
 use crate::dynamodb::error::Error;
 use crate::dynamodb::value::Item;
 
-/// The paths of a projection: `a, b.c[0]`.
+/// Parses a projection, such as `a, b.c[0]`.
 pub(super) fn projection(parser: &mut Parser<'_>, text: &str) -> Result<Vec<Path>, Error> {
-    parser.whole(text, |parser| parser.list(Path::parse))
+    parser.parse_all(text, |parser| parser.list(Path::parse))
 }
 
-/// The part of an item that a projection asks for. Only whole attributes are known here.
+/// Applies a projection to an item. Only top-level attributes are supported.
 pub(super) fn project(item: &Item, paths: &[Path]) -> Result<Item, Error> {
     let mut projected = Item::new();
     for path in paths {

@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 use crate::dynamodb::error::{Error, invalid};
 use crate::dynamodb::value::{Item, Number, Value};
 
-/// Which attributes are a key: the hash key's name, and the range key's, if there is one.
+/// The names of the key attributes: the hash key and the optional range key.
 #[derive(Debug, Clone)]
 pub(super) struct KeySchema {
     pub(super) hash: String,
     pub(super) range: Option<String>,
 }
 
-/// An item's key.
+/// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) hash: Scalar,
     pub(super) range: Option<Scalar>,
 }
 
-/// What may be part of a key.
+/// A key attribute's value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Scalar {
     S(String),
@@ -37,12 +37,12 @@ impl Scalar {
 }
 
 impl KeySchema {
-    /// The names of the attributes.
+    /// The names of the key attributes.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.hash.as_str()).chain(self.range.as_deref())
     }
 
-    /// An item's key; none where an attribute of it is missing, or is nothing that may be part of a key.
+    /// The key of an item. `None` if a key attribute is missing or has a type that a key can't have.
     pub(super) fn key(&self, item: &Item) -> Option<Key> {
         let part = |name: &String| item.get(name).and_then(Scalar::new);
         let range = match &self.range {
@@ -52,7 +52,7 @@ impl KeySchema {
         Some(Key { hash: part(&self.hash)?, range })
     }
 
-    /// The key that a call names: no more and no less than the key's attributes.
+    /// The key in a request, which must consist of exactly the key attributes.
     pub(super) fn exactly(&self, attributes: &Item) -> Result<Key, Error> {
         match self.key(attributes) {
             Some(key) if attributes.len() == self.names().count() => Ok(key),
@@ -60,7 +60,7 @@ impl KeySchema {
         }
     }
 
-    /// The key's attributes of an item.
+    /// The key attributes of an item.
     pub(super) fn attributes(&self, item: &Item) -> Item {
         let attribute =
             |name| item.get_key_value(name).map(|(name, value): (&String, _)| (name.clone(), value.clone()));

@@ -6,10 +6,10 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An item's attributes by name, or a map's members.
+/// The attributes of an item, or the members of a map, by name.
 pub type Item = BTreeMap<String, Value>;
 
-/// An attribute's value. Binary values are left out: nothing here uses them, and one that comes is an error.
+/// The value of an attribute. Binary values are not supported: they are an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// Text.
@@ -19,7 +19,7 @@ pub enum Value {
     /// True or false.
     #[serde(rename = "BOOL")]
     Bool(bool),
-    /// Null; always `true`.
+    /// Null. The content is always `true`.
     #[serde(rename = "NULL")]
     Null(bool),
     /// A list.
@@ -34,12 +34,12 @@ pub enum Value {
     Numbers(BTreeSet<Number>),
 }
 
-/// A whole number. DynamoDB's may have a fraction; here one that has is an error.
+/// An integer. DynamoDB also has fractions; here they are an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Number(pub i128);
 
 impl Value {
-    /// The text of a text.
+    /// The content of a text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::S(text) => Some(text),
@@ -47,7 +47,7 @@ impl Value {
         }
     }
 
-    /// The number of a number.
+    /// The content of a number.
     pub fn as_number(&self) -> Option<i128> {
         match self {
             Self::N(number) => Some(number.0),
@@ -55,7 +55,7 @@ impl Value {
         }
     }
 
-    /// The name of its type.
+    /// The name of the value's type.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Self::S(_) => "S",
@@ -69,7 +69,7 @@ impl Value {
         }
     }
 
-    /// Its size in bytes, by [DynamoDB's rules].
+    /// The size in bytes, by [DynamoDB's rules].
     ///
     /// [DynamoDB's rules]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     fn size(&self) -> usize {
@@ -85,13 +85,13 @@ impl Value {
     }
 }
 
-/// An item's size in bytes.
+/// The size of an item in bytes.
 pub(super) fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value.size()).sum()
 }
 
 impl Number {
-    /// A byte, and one for every two significant digits, and one for the sign.
+    /// The size in bytes: one byte, one per two significant digits, and one for a minus sign.
     fn size(self) -> usize {
         let digits = self.0.unsigned_abs().to_string();
         1 + digits.trim_end_matches('0').len().div_ceil(2) + usize::from(self.0 < 0)
@@ -113,6 +113,6 @@ impl Serialize for Number {
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|_| D::Error::custom(format!("{text:?} is no whole number")))
+        text.parse().map(Self).map_err(|_| D::Error::custom(format!("{text:?} is not an integer")))
     }
 }

@@ -1,51 +1,51 @@
-//! Writes: checked first, then done, so that several can be done together or not at all.
+//! Writes, in two steps: each is checked first and committed afterwards, so that a transaction can do all of its writes or none.
 
 use std::sync::Arc;
 
 use crate::dynamodb::error::{Error, invalid};
 use crate::dynamodb::expression::{Condition, Update};
 use crate::dynamodb::key::{Key, Scalar};
-use crate::dynamodb::table::Price;
+use crate::dynamodb::table::WriteUnits;
 use crate::dynamodb::value::Item;
 use crate::dynamodb::{Change, Database, Table};
 
-/// A write that was asked for.
+/// A requested write.
 pub(super) struct Write {
     pub(super) table: String,
     pub(super) key: Key,
     pub(super) action: Action,
     pub(super) condition: Option<Condition>,
-    /// Whether a condition that does not hold is answered with the item.
-    pub(super) show_item: bool,
+    /// Whether to return the item if the condition does not hold.
+    pub(super) return_item: bool,
 }
 
-/// What to do with the item.
+/// What the write does to the item.
 pub(super) enum Action {
     Put(Item),
-    /// The key's attributes, for an item that is not there yet.
+    /// The key attributes, for an item that does not exist yet, and the update.
     Update(Item, Update),
     Delete,
     Check,
 }
 
-/// A write that can be done.
+/// A write whose condition holds.
 pub(super) struct Checked {
     pub(super) table: String,
     key: Key,
     pub(super) old: Option<Arc<Item>>,
     pub(super) new: Option<Arc<Item>>,
-    /// Whether it writes at all.
+    /// False for a ConditionCheck, which writes nothing.
     writes: bool,
 }
 
 impl Write {
-    /// Finds out what the write would make of the item as it is; an error where its condition does not hold.
+    /// Checks the condition against the stored item and computes the new item.
     pub(super) fn check(self, table: &Table) -> Result<Checked, Error> {
         let old = table.items.get(&self.key).cloned();
         let nothing = Item::new();
         let before = old.as_deref().unwrap_or(&nothing);
         if self.condition.is_some_and(|condition| !condition.holds(before)) {
-            return Err(Error::Condition(old.filter(|_| self.show_item).map(Arc::unwrap_or_clone)));
+            return Err(Error::Condition(old.filter(|_| self.return_item).map(Arc::unwrap_or_clone)));
         }
         let writes = !matches!(self.action, Action::Check);
         let new = match self.action {
@@ -54,7 +54,7 @@ impl Write {
             Action::Check => old.clone(),
             Action::Update(key, update) => {
                 if update.paths().any(|path| table.schema.names().any(|name| name == path.root())) {
-                    return invalid("cannot update an attribute of the key");
+                    return invalid("a key attribute can't be updated");
                 }
                 Some(update.apply(if old.is_some() { before } else { &key })?.into())
             }
@@ -65,7 +65,7 @@ impl Write {
                 value.is_some_and(|value| Scalar::new(value).is_none())
             };
             if index.schema.names().any(mistyped) {
-                return invalid("the type of an index's key does not match");
+                return invalid("an attribute has the wrong type for an index key");
             }
         }
         Ok(Checked { table: self.table, key: self.key, old, new, writes })
@@ -73,16 +73,16 @@ impl Write {
 }
 
 impl Database {
-    /// Does a write, and gives its price.
-    pub(super) fn commit(&mut self, checked: &Checked) -> Result<Price, Error> {
+    /// Commits a checked write and returns its cost.
+    pub(super) fn commit(&mut self, checked: &Checked) -> Result<WriteUnits, Error> {
         let Checked { table: name, key, old, new, writes } = checked;
         if !writes {
-            return Ok(Price::of_check(old.as_deref()));
+            return Ok(WriteUnits::of_check(old.as_deref()));
         }
-        let price = self.table_mut(name)?.replace(key, new.clone());
+        let cost = self.table_mut(name)?.replace(key, new.clone());
         if old != new {
             self.changes.push(Change { table: name.clone(), old: old.clone(), new: new.clone() });
         }
-        Ok(price)
+        Ok(cost)
     }
 }

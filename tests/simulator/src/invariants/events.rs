@@ -18,7 +18,7 @@ pub(super) fn check(system: &System, orders: &Orders) {
     check_notifications(system, &published);
 }
 
-/// Checks what the topic contains by itself: each order's events are complete and in order, duplicates are identical.
+/// Checks the topic alone: each order's events are in order and without gaps, and duplicates are identical.
 fn check_topic(system: &System) -> Published {
     let simulation = &system.simulation;
     let mut published = Published::new();

@@ -1,4 +1,4 @@
-//! Responses: what customers were told, against each other and against the orders.
+//! The responses that customers received, compared with each other and with the stored orders.
 
 use std::collections::BTreeSet;
 

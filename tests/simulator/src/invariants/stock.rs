@@ -1,4 +1,4 @@
-//! Stock: what was sold and what is still reserved.
+//! Stock: the units that are sold, and the units that are still reserved.
 
 use std::collections::BTreeMap;
 

@@ -61,7 +61,7 @@ impl Simulation {
             }
             _ => {}
         }
-        // From here on the effect happens in a task of its own, whatever becomes of the caller.
+        // From here on the effect happens in a separate task, even if the caller crashes or times out.
         let delay = |longest| self.draw(|random| random.millis(200, longest));
         let (before, after, repeat_after) = match fault {
             Some(Fault::DelayedRequest) => (delay(LONGEST_REQUEST_DELAY), Duration::ZERO, None),

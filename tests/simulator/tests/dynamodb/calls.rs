@@ -1,10 +1,10 @@
-//! Calls by chance: few keys and few attributes, so that they meet.
+//! Random calls. They use few keys and few attributes, so that many of them affect each other.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-/// The two kinds of tables that the system has: a key alone with a sparse index, and a hash and a range key.
+/// The two kinds of tables that the system has: one with a hash key and a sparse index, one with a hash and a range key.
 pub(crate) fn tables() -> [(String, Value); 2] {
     let attribute = |name: &str, kind: &str| json!({ "AttributeName": name, "AttributeType": kind });
     let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
@@ -34,9 +34,9 @@ pub(crate) fn tables() -> [(String, Value); 2] {
 pub(crate) fn call() -> impl Strategy<Value = (String, Value)> {
     let named = |name: &'static str| move |request| (name.to_owned(), request);
     prop_oneof![
-        3 => put().prop_flat_map(answered).prop_map(named("PutItem")),
-        5 => update().prop_flat_map(answered).prop_map(named("UpdateItem")),
-        1 => delete().prop_flat_map(answered).prop_map(named("DeleteItem")),
+        3 => put().prop_flat_map(with_return_parameters).prop_map(named("PutItem")),
+        5 => update().prop_flat_map(with_return_parameters).prop_map(named("UpdateItem")),
+        1 => delete().prop_flat_map(with_return_parameters).prop_map(named("DeleteItem")),
         2 => get().prop_map(named("GetItem")),
         1 => prop::collection::vec(key(), 1..4).prop_map(batch_get).prop_map(named("BatchGetItem")),
         1 => prop::collection::vec(key(), 1..3).prop_map(transact_get).prop_map(named("TransactGetItems")),
@@ -46,7 +46,7 @@ pub(crate) fn call() -> impl Strategy<Value = (String, Value)> {
     ]
 }
 
-/// A table and a key of it.
+/// A table and one of its keys.
 fn key() -> impl Strategy<Value = (&'static str, Value)> {
     let id = || select(vec!["a", "b"]);
     prop_oneof![
@@ -107,8 +107,8 @@ fn delete() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A write outside a transaction: what it is answered.
-fn answered(request: Value) -> impl Strategy<Value = Value> {
+/// A write outside a transaction, with parameters that decide what the response contains.
+fn with_return_parameters(request: Value) -> impl Strategy<Value = Value> {
     let values =
         if request.get("UpdateExpression").is_some() { vec!["NONE", "ALL_NEW"] } else { vec!["NONE", "ALL_OLD"] };
     let capacities = select(vec!["NONE", "TOTAL", "INDEXES"]);
@@ -193,7 +193,7 @@ fn scan() -> impl Strategy<Value = Value> {
         .prop_map(|filter| with_placeholders(json!({ "TableName": "Single" }), &[("FilterExpression", filter)]))
 }
 
-/// A condition on attributes that may be there.
+/// A condition, often on attributes that the item does not have.
 fn condition() -> impl Strategy<Value = String> {
     let one = prop_oneof![9 => condition_on_one(), 1 => Just("attribute_not_exists(id)".to_owned())];
     one.prop_recursive(3, 6, 2, |inner| {
@@ -283,7 +283,7 @@ fn changes() -> impl Strategy<Value = String> {
         .prop_filter("an update changes something", |changes| !changes.is_empty())
 }
 
-/// A request with expressions, and the placeholders that they use.
+/// Adds expressions to a request, and the placeholders that they use.
 fn with_placeholders(mut request: Value, expressions: &[(&str, Option<String>)]) -> Value {
     let names = [("#o", json!("o1")), ("#deadline", json!("deadline")), ("#unfinished", json!("unfinished"))];
     let values = [

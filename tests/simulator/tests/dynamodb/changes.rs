@@ -1,4 +1,4 @@
-//! What the stream of a table tells of, and what is not known here.
+//! The changes that a table's stream reports, idempotent transactions, and unsupported requests.
 
 use serde_json::{Value, json};
 use simulator::dynamodb::{Database, Error};
@@ -22,14 +22,14 @@ fn call(database: &mut Database, operation: &str, request: &Value) -> Result<Val
 }
 
 #[test]
-fn every_write_that_makes_a_difference_is_a_change() {
+fn only_writes_that_change_an_item_are_reported() {
     let mut database = database();
     for n in [1, 1, 2] {
         call(&mut database, "PutItem", &put(n)).unwrap();
     }
-    let mut refused = put(3);
-    refused["ConditionExpression"] = json!("attribute_not_exists(id)");
-    assert_eq!(call(&mut database, "PutItem", &refused), Err(Error::Condition(None)));
+    let mut rejected = put(3);
+    rejected["ConditionExpression"] = json!("attribute_not_exists(id)");
+    assert_eq!(call(&mut database, "PutItem", &rejected), Err(Error::Condition(None)));
     call(&mut database, "DeleteItem", &json!({ "TableName": "Single", "Key": { "id": { "S": "a" } } })).unwrap();
 
     let n =
@@ -40,7 +40,7 @@ fn every_write_that_makes_a_difference_is_a_change() {
 }
 
 #[test]
-fn a_transaction_that_is_repeated_with_its_token_is_done_once() {
+fn transaction_repeated_with_its_token_is_carried_out_once() {
     let mut database = database();
     let add = json!({
         "TableName": "Single",
@@ -58,7 +58,7 @@ fn a_transaction_that_is_repeated_with_its_token_is_done_once() {
 }
 
 #[test]
-fn what_is_not_known_is_an_error() {
+fn unsupported_requests_are_errors() {
     let with = |name: &str, value: &str| {
         let mut request = put(1);
         request[name] = json!(value);
@@ -83,8 +83,8 @@ fn what_is_not_known_is_an_error() {
         binary,
         unused,
     ] {
-        let answer = call(&mut database(), operation, &request);
-        assert!(matches!(answer, Err(Error::Invalid(_))), "{operation} {request}: {answer:?}");
+        let response = call(&mut database(), operation, &request);
+        assert!(matches!(response, Err(Error::Invalid(_))), "{operation} {request}: {response:?}");
     }
     let nowhere = json!({ "TableName": "Nowhere", "Key": { "id": { "S": "a" } } });
     assert_eq!(call(&mut database(), "GetItem", &nowhere), Err(Error::NoTable("Nowhere".into())));

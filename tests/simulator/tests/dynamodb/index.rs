@@ -1,12 +1,12 @@
-//! What the comparison with an emulator leaves open: the order of an index, and its pages.
+//! The order of an index's entries, and its pages. The comparison with the emulator ignores both.
 
 use serde_json::{Value, json};
 use simulator::dynamodb::Database;
 
 use crate::calls;
 
-/// A table of items that are due at these times, named a, b, c and so on.
-fn due_at(times: &[u32]) -> Database {
+/// A table with items a, b, c and so on, which have these deadlines.
+fn with_deadlines(times: &[u32]) -> Database {
     let mut database = Database::default();
     for (operation, request) in calls::tables() {
         database.call(&operation, request.to_string().as_bytes()).unwrap();
@@ -35,22 +35,22 @@ fn query(database: &mut Database, limit: usize, start: Option<&Value>) -> (Strin
     if let Some(start) = start {
         request["ExclusiveStartKey"] = start.clone();
     }
-    let answer = call(database, "Query", request);
-    let names = answer["Items"].as_array().unwrap().iter().map(|item| item["id"]["S"].as_str().unwrap()).collect();
-    (names, answer.get("LastEvaluatedKey").cloned())
+    let response = call(database, "Query", request);
+    let names = response["Items"].as_array().unwrap().iter().map(|item| item["id"]["S"].as_str().unwrap()).collect();
+    (names, response.get("LastEvaluatedKey").cloned())
 }
 
 #[test]
-fn an_index_is_in_the_order_of_its_range_key_page_by_page() {
-    let mut database = due_at(&[30, 10, 40, 20]);
+fn index_pages_are_in_the_order_of_the_range_key() {
+    let mut database = with_deadlines(&[30, 10, 40, 20]);
     let (first, start) = query(&mut database, 2, None);
     let (second, end) = query(&mut database, 2, start.as_ref());
     assert_eq!((first.as_str(), second.as_str(), end), ("bd", "a", None));
 }
 
 #[test]
-fn entries_of_one_range_key_are_in_the_order_in_which_they_came() {
-    let mut database = due_at(&[10, 10, 10]);
+fn entries_with_equal_keys_are_in_insertion_order() {
+    let mut database = with_deadlines(&[10, 10, 10]);
     let later = |at: u32| {
         json!({
             "TableName": "Single",
@@ -65,8 +65,8 @@ fn entries_of_one_range_key_are_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn an_item_without_the_index_s_key_is_not_in_it() {
-    let mut database = due_at(&[10, 20]);
+fn item_without_the_index_key_is_not_in_the_index() {
+    let mut database = with_deadlines(&[10, 20]);
     let done = json!({
         "TableName": "Single",
         "Key": { "id": { "S": "a" } },

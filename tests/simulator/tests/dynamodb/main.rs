@@ -1,4 +1,4 @@
-//! The simulator's DynamoDB against an emulator's: the same calls, by chance, and the same answers.
+//! The simulator's DynamoDB against the emulator dynoxide: random calls must get the same responses from both.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's panic is its report")]
 
 mod calls;
@@ -12,14 +12,14 @@ use simulator::dynamodb::Database;
 
 use crate::emulator::Emulator;
 
-/// How many calls one case makes.
+/// The most calls in one case.
 const CALLS: usize = 40;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn answers_are_an_emulators(calls in prop::collection::vec(calls::call(), 1..CALLS)) {
+    fn responses_equal_the_emulators(calls in prop::collection::vec(calls::call(), 1..CALLS)) {
         let (mut database, emulator) = (Database::default(), Emulator::new());
         for (operation, request) in calls::tables().iter().chain(&calls) {
             let ours = database.call(operation, request.to_string().as_bytes());
@@ -32,9 +32,9 @@ proptest! {
     }
 }
 
-/// An answer without the texts that people read, the members of sets in order.
-fn comparable(mut answer: Value) -> Value {
-    if let Some(members) = answer.as_object_mut() {
+/// A response without its messages, with sets and items sorted.
+fn comparable(mut response: Value) -> Value {
+    if let Some(members) = response.as_object_mut() {
         members.retain(|name, _| !matches!(name.to_lowercase().as_str(), "message"));
         if let Some(name) = members.get("__type").and_then(Value::as_str) {
             let name = name.rsplit('#').next().unwrap().to_owned();
@@ -43,16 +43,16 @@ fn comparable(mut answer: Value) -> Value {
         for value in members.values_mut() {
             *value = comparable(value.take());
         }
-        // DynamoDB promises an order of items only where their range keys differ.
+        // DynamoDB defines the order of items only by their range key.
         for unordered in ["SS", "NS", "Items"] {
             if let Some(Value::Array(values)) = members.get_mut(unordered) {
                 values.sort_by_key(Value::to_string);
             }
         }
-    } else if let Some(values) = answer.as_array_mut() {
+    } else if let Some(values) = response.as_array_mut() {
         for value in values {
             *value = comparable(value.take());
         }
     }
-    answer
+    response
 }

@@ -60,14 +60,14 @@ pub(super) fn get(database: &Database, request: Get) -> Result<Json, Error> {
     let Get { consistent_read, return_consumed_capacity, .. } = request;
     let table = request.table_name.clone();
     let (item, bytes) = item(database, request)?;
-    let answer = item.map_or_else(|| json!({}), |item| json!({ "Item": item }));
-    return_consumed_capacity.add_read(answer, &table, read_half_units(bytes, consistent_read))
+    let response = item.map_or_else(|| json!({}), |item| json!({ "Item": item }));
+    return_consumed_capacity.add_read(response, &table, read_half_units(bytes, consistent_read))
 }
 
 pub(super) fn batch_get(database: &Database, request: BatchGet) -> Result<Json, Error> {
     let (mut responses, mut consumed) = (serde_json::Map::new(), Vec::new());
     if !(1..=100).contains(&request.request_items.values().map(|keys| keys.keys.len()).sum::<usize>()) {
-        return invalid("a batch is of 1 to 100 keys");
+        return invalid("a batch must have 1 to 100 keys");
     }
     for (table_name, keys) in request.request_items {
         let schema = &database.table(&table_name)?.schema;
@@ -92,13 +92,13 @@ pub(super) fn batch_get(database: &Database, request: BatchGet) -> Result<Json, 
         consumed.push(read_capacity(&table_name, half_units));
         responses.insert(table_name, json!(found));
     }
-    let mut answer = json!({ "Responses": responses, "UnprocessedKeys": {} });
+    let mut response = json!({ "Responses": responses, "UnprocessedKeys": {} });
     match request.return_consumed_capacity {
         Capacity::None => {}
-        Capacity::Total => answer["ConsumedCapacity"] = json!(consumed),
-        Capacity::Indexes => return invalid("the indexes' part of a read is not known here"),
+        Capacity::Total => response["ConsumedCapacity"] = json!(consumed),
+        Capacity::Indexes => return invalid("INDEXES is not supported for reads"),
     }
-    Ok(answer)
+    Ok(response)
 }
 
 pub(super) fn transact_get(database: &Database, request: TransactGet) -> Result<Json, Error> {
@@ -106,7 +106,7 @@ pub(super) fn transact_get(database: &Database, request: TransactGet) -> Result<
     for TransactGetItem { get } in request.transact_items {
         let key = database.table(&get.table_name)?.schema.exactly(&get.key)?;
         if get.projection_expression.is_some() {
-            return invalid("a projection in a transaction is not known here");
+            return invalid("a projection in a transaction is not supported");
         }
         if !targets.insert((get.table_name.clone(), key)) {
             return invalid("a transaction cannot include two operations on one item");
@@ -117,7 +117,7 @@ pub(super) fn transact_get(database: &Database, request: TransactGet) -> Result<
     Ok(json!({ "Responses": responses }))
 }
 
-/// The part of an item that is asked for, and how many bytes all of it has.
+/// The requested part of an item, and the size of the complete item in bytes.
 fn item(database: &Database, request: Get) -> Result<(Option<Item>, usize), Error> {
     let table = database.table(&request.table_name)?;
     let key = table.schema.exactly(&request.key)?;

@@ -34,14 +34,14 @@ pub(super) struct Search {
 
 pub(super) fn query(database: &Database, request: Search) -> Result<Json, Error> {
     if request.key_condition_expression.is_none() {
-        return invalid("a query has a KeyConditionExpression");
+        return invalid("a query needs a KeyConditionExpression");
     }
     search(database, request)
 }
 
 pub(super) fn scan(database: &Database, request: Search) -> Result<Json, Error> {
     if request.key_condition_expression.is_some() || request.scan_index_forward.is_some() {
-        return invalid("a scan has no KeyConditionExpression and no direction");
+        return invalid("a scan takes no KeyConditionExpression and no ScanIndexForward");
     }
     search(database, request)
 }
@@ -50,7 +50,7 @@ fn search(database: &Database, request: Search) -> Result<Json, Error> {
     let table = database.table(&request.table_name)?;
     let index = match &request.index_name {
         None => None,
-        Some(_) if request.consistent_read => return invalid("an index is not read consistently"),
+        Some(_) if request.consistent_read => return invalid("consistent reads are not supported on an index"),
         Some(name) => match table.indexes.get(name) {
             Some(index) => Some(index),
             None => return invalid(format!("there is no index {name}")),
@@ -75,30 +75,30 @@ fn search(database: &Database, request: Search) -> Result<Json, Error> {
     if request.scan_index_forward == Some(false) {
         found.reverse();
     }
-    let place = |item: &Item| {
-        let mut place = table.schema.attributes(item);
-        place.extend(schema.attributes(item));
-        place
+    // The key attributes that identify an entry as the start or the end of a page.
+    let position_key = |item: &Item| {
+        let mut key = table.schema.attributes(item);
+        key.extend(schema.attributes(item));
+        key
     };
-    // An answer that did not have all says where it ended.
     if let Some(start) = &request.exclusive_start_key {
-        let Some(position) = found.iter().position(|item| place(item) == *start) else {
-            return invalid("a start key that is not there any more is not known here");
+        let Some(position) = found.iter().position(|item| position_key(item) == *start) else {
+            return invalid("an ExclusiveStartKey without an item is not supported");
         };
         found.drain(..=position);
     }
     let more = request.limit.is_some_and(|limit| limit < found.len());
     found.truncate(request.limit.unwrap_or(usize::MAX));
-    let last = more.then(|| found.last().map(place)).flatten();
+    let last = more.then(|| found.last().map(position_key)).flatten();
     let (scanned, bytes) = (found.len(), found.iter().map(size).sum());
     found.retain(|item| filter.as_ref().is_none_or(|condition| condition.holds(item)));
     if let Some(paths) = paths {
         found = found.iter().map(|item| project(item, &paths)).collect::<Result<_, _>>()?;
     }
-    let mut answer = json!({ "Count": found.len(), "ScannedCount": scanned, "Items": found });
+    let mut response = json!({ "Count": found.len(), "ScannedCount": scanned, "Items": found });
     if let Some(last) = last {
-        answer["LastEvaluatedKey"] = json!(last);
+        response["LastEvaluatedKey"] = json!(last);
     }
     let half_units = read_half_units(bytes, request.consistent_read);
-    request.return_consumed_capacity.add_read(answer, &request.table_name, half_units)
+    request.return_consumed_capacity.add_read(response, &request.table_name, half_units)
 }

@@ -1,4 +1,4 @@
-//! `CreateTable`, `DescribeTable` and their like, as much as creating `template.yaml`'s tables takes.
+//! `CreateTable`, `DescribeTable` and the like, as far as creating the tables of `template.yaml` needs them.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) fn create(database: &mut Database, mut request: Json) -> Result<Json,
             "KEYS_ONLY" => Projection::KeysOnly,
             "INCLUDE" => Projection::Include(index.projection.non_key_attributes),
             "ALL" => Projection::All,
-            other => return invalid(format!("the projection {other} is not known here")),
+            other => return invalid(format!("projection {other} is not supported")),
         };
         let schema = schema(index.key_schema)?;
         indexes.insert(index.index_name, Index { schema, projection, entries: BTreeMap::new() });
@@ -77,7 +77,7 @@ pub(super) fn describe_time_to_live(database: &Database, request: &Json) -> Resu
     Ok(json!({ "TimeToLiveDescription": { "TimeToLiveStatus": "DISABLED" } }))
 }
 
-/// Nothing here is ever deleted because its time has come.
+/// Accepted without effect: items never expire here.
 pub(super) fn update_time_to_live(database: &Database, request: &Json) -> Result<Json, Error> {
     database.table(request["TableName"].as_str().unwrap_or_default())?;
     Ok(json!({ "TimeToLiveSpecification": request["TimeToLiveSpecification"] }))
@@ -90,6 +90,6 @@ fn schema(elements: Vec<KeyElement>) -> Result<KeySchema, Error> {
         (Some((hash_type, hash)), Some((range_type, range)), None) if hash_type == "HASH" && range_type == "RANGE" => {
             Ok(KeySchema { hash, range: Some(range) })
         }
-        _ => invalid("a key is a HASH, or a HASH and a RANGE"),
+        _ => invalid("a key schema must be a HASH key, or a HASH key and a RANGE key"),
     }
 }

@@ -9,7 +9,7 @@ use crate::dynamodb::Database;
 use crate::dynamodb::calls::Capacity;
 use crate::dynamodb::calls::write::{Kind, Request};
 use crate::dynamodb::error::{Error, Reason, invalid};
-use crate::dynamodb::table::Price;
+use crate::dynamodb::table::WriteUnits;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -20,7 +20,7 @@ struct Transaction {
     return_consumed_capacity: Capacity,
 }
 
-/// One of them is there.
+/// Exactly one of these is present.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct TransactItem {
@@ -31,36 +31,36 @@ struct TransactItem {
 }
 
 impl TransactItem {
-    fn request(self) -> Result<(Kind, Request), Error> {
+    fn into_request(self) -> Result<(Kind, Request), Error> {
         match (self.put, self.update, self.delete, self.condition_check) {
             (Some(put), None, None, None) => Ok((Kind::Put, put)),
             (None, Some(update), None, None) => Ok((Kind::Update, update)),
             (None, None, Some(delete), None) => Ok((Kind::Delete, delete)),
             (None, None, None, Some(check)) => Ok((Kind::Check, check)),
-            _ => invalid("an item of a transaction is one of Put, Update, Delete and ConditionCheck"),
+            _ => invalid("an item of a transaction must have one of Put, Update, Delete and ConditionCheck"),
         }
     }
 }
 
-/// All of it or nothing. The same token means the same transaction, which is done once.
+/// Does all writes or none. A transaction that is repeated with the same token is carried out once.
 pub(super) fn write(database: &mut Database, request: Json) -> Result<Json, Error> {
     let transaction = Transaction::deserialize(&request).map_err(|error| Error::Invalid(error.to_string()))?;
-    if let Some((asked, answer)) =
+    if let Some((first_request, first_response)) =
         transaction.client_request_token.as_ref().and_then(|token| database.tokens.get(token))
     {
         return match transaction.return_consumed_capacity {
-            _ if *asked != request => Err(Error::TokenReused),
-            Capacity::None => Ok(answer.clone()),
-            Capacity::Total | Capacity::Indexes => invalid("what a repeated transaction consumes is not known here"),
+            _ if *first_request != request => Err(Error::TokenReused),
+            Capacity::None => Ok(first_response.clone()),
+            Capacity::Total | Capacity::Indexes => invalid("the capacity of a repeated transaction is not supported"),
         };
     }
     if !(1..=100).contains(&transaction.transact_items.len()) {
-        return invalid("a transaction is of 1 to 100 items");
+        return invalid("a transaction must have 1 to 100 items");
     }
     let mut targets = BTreeSet::new();
     let mut writes = Vec::new();
     for item in transaction.transact_items {
-        let (kind, request) = item.request()?;
+        let (kind, request) = item.into_request()?;
         let write = request.write(kind, database)?;
         if !targets.insert((write.table.clone(), write.key.clone())) {
             return invalid("a transaction cannot include two operations on one item");
@@ -84,18 +84,18 @@ pub(super) fn write(database: &mut Database, request: Json) -> Result<Json, Erro
     if checked.len() < reasons.len() {
         return Err(Error::Cancelled(reasons));
     }
-    let mut prices: BTreeMap<_, Price> = BTreeMap::new();
+    let mut consumed: BTreeMap<_, WriteUnits> = BTreeMap::new();
     for write in &checked {
-        prices.entry(&write.table).or_default().add_transactional(database.commit(write)?);
+        consumed.entry(&write.table).or_default().add_transactional(database.commit(write)?);
     }
-    let mut answer = json!({});
+    let mut response = json!({});
     let capacity =
-        |(table, price): (&&String, &Price)| transaction.return_consumed_capacity.of_transaction(table, price);
-    if let Some(capacities) = prices.iter().map(capacity).collect::<Option<Vec<_>>>() {
-        answer["ConsumedCapacity"] = json!(capacities);
+        |(table, units): (&&String, &WriteUnits)| transaction.return_consumed_capacity.of_transaction(table, units);
+    if let Some(capacities) = consumed.iter().map(capacity).collect::<Option<Vec<_>>>() {
+        response["ConsumedCapacity"] = json!(capacities);
     }
     if let Some(token) = transaction.client_request_token {
-        database.tokens.insert(token, (request, answer.clone()));
+        database.tokens.insert(token, (request, response.clone()));
     }
-    Ok(answer)
+    Ok(response)
 }

@@ -10,7 +10,7 @@ use crate::dynamodb::expression::{Condition, Parser, Update};
 use crate::dynamodb::value::Item;
 use crate::dynamodb::write::{Action, Write};
 
-/// Every write's request, a transaction's too.
+/// The request of any write, alone or in a transaction.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Request {
@@ -40,7 +40,7 @@ enum ReturnValues {
     AllNew,
 }
 
-/// What a write's request asks to do.
+/// The kind of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Put,
@@ -50,7 +50,7 @@ pub(super) enum Kind {
 }
 
 impl Request {
-    /// The write that it asks for.
+    /// Parses the request.
     pub(super) fn write(self, kind: Kind, database: &Database) -> Result<Write, Error> {
         let schema = &database.table(&self.table_name)?.schema;
         let mut parser = Parser::new(&self.expression_attribute_names, &self.expression_attribute_values);
@@ -60,15 +60,15 @@ impl Request {
         let (key, action) = match (kind, self.item, self.key, update) {
             (Kind::Put, Some(item), None, None) => match schema.key(&item) {
                 Some(key) => (key, Action::Put(item)),
-                None => return invalid("the item has no key"),
+                None => return invalid("the item lacks a key attribute, or one has the wrong type"),
             },
             (Kind::Update, None, Some(key), Some(update)) => (schema.exactly(&key)?, Action::Update(key, update)),
             (Kind::Delete, None, Some(key), None) => (schema.exactly(&key)?, Action::Delete),
             (Kind::Check, None, Some(key), None) if condition.is_some() => (schema.exactly(&key)?, Action::Check),
-            _ => return invalid(format!("no {kind:?} with these parameters is known here")),
+            _ => return invalid(format!("{kind:?} with these parameters is not supported")),
         };
-        let show_item = self.return_values_on_condition_check_failure == ReturnValues::AllOld;
-        Ok(Write { table: self.table_name, key, action, condition, show_item })
+        let return_item = self.return_values_on_condition_check_failure == ReturnValues::AllOld;
+        Ok(Write { table: self.table_name, key, action, condition, return_item })
     }
 }
 
@@ -90,20 +90,20 @@ fn one(database: &mut Database, request: Request, kind: Kind) -> Result<Json, Er
         (kind, return_values),
         (Kind::Put | Kind::Delete, ReturnValues::AllNew) | (Kind::Update, ReturnValues::AllOld)
     ) {
-        return invalid(format!("a {kind:?} with {return_values:?} is not known here"));
+        return invalid(format!("{kind:?} with ReturnValues {return_values:?} is not supported"));
     }
     let write = request.write(kind, database)?;
     let table = database.table(&write.table)?;
     let checked = write.check(table)?;
-    let price = database.commit(&checked)?;
+    let units = database.commit(&checked)?;
     let attributes = match return_values {
         ReturnValues::None => None,
         ReturnValues::AllOld => checked.old.as_ref(),
         ReturnValues::AllNew => checked.new.as_ref(),
     };
-    let mut answer = attributes.map_or_else(|| json!({}), |item| json!({ "Attributes": item.as_ref() }));
-    if let Some(capacity) = return_consumed_capacity.of_write(&checked.table, &price) {
-        answer["ConsumedCapacity"] = capacity;
+    let mut response = attributes.map_or_else(|| json!({}), |item| json!({ "Attributes": item.as_ref() }));
+    if let Some(capacity) = return_consumed_capacity.of_write(&checked.table, &units) {
+        response["ConsumedCapacity"] = capacity;
     }
-    Ok(answer)
+    Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Conditions: `attribute_not_exists(pk) OR (#status IN (:a, :b) AND deadline_ms < :now)`.
+//! Conditions, such as `attribute_not_exists(pk) OR (#status IN (:a, :b) AND deadline_ms < :now)`.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use crate::dynamodb::expression::operand::{Operand, order};
 use crate::dynamodb::expression::{Parser, Path};
 use crate::dynamodb::value::{Item, Value};
 
-/// Something that an item, or that there is none, meets or not.
+/// A condition on an item.
 #[derive(Debug, Clone)]
 pub(in crate::dynamodb) enum Condition {
     And(Box<Condition>, Box<Condition>),
@@ -26,12 +26,12 @@ pub(in crate::dynamodb) enum Condition {
 const COMPARATORS: [&str; 6] = ["=", "<>", "<", "<=", ">", ">="];
 
 impl Condition {
-    /// Reads one.
+    /// Parses a condition expression.
     pub(in crate::dynamodb) fn parse(parser: &mut Parser<'_>, text: &str) -> Result<Self, Error> {
-        parser.whole(text, any)
+        parser.parse_all(text, disjunction)
     }
 
-    /// Whether an item meets it. A missing item is an item without attributes.
+    /// Whether the condition holds for an item. A missing item counts as an item without attributes.
     pub(in crate::dynamodb) fn holds(&self, item: &Item) -> bool {
         match self {
             Self::And(one, other) => one.holds(item) && other.holds(item),
@@ -81,28 +81,28 @@ fn compare(one: &Value, comparator: &str, other: &Value) -> bool {
     }
 }
 
-fn any(parser: &mut Parser<'_>) -> Result<Condition, Error> {
-    let mut condition = all(parser)?;
+fn disjunction(parser: &mut Parser<'_>) -> Result<Condition, Error> {
+    let mut condition = conjunction(parser)?;
     while parser.take_keyword("OR") {
-        condition = Condition::Or(Box::new(condition), Box::new(all(parser)?));
+        condition = Condition::Or(Box::new(condition), Box::new(conjunction(parser)?));
     }
     Ok(condition)
 }
 
-fn all(parser: &mut Parser<'_>) -> Result<Condition, Error> {
-    let mut condition = one(parser)?;
+fn conjunction(parser: &mut Parser<'_>) -> Result<Condition, Error> {
+    let mut condition = term(parser)?;
     while parser.take_keyword("AND") {
-        condition = Condition::And(Box::new(condition), Box::new(one(parser)?));
+        condition = Condition::And(Box::new(condition), Box::new(term(parser)?));
     }
     Ok(condition)
 }
 
-fn one(parser: &mut Parser<'_>) -> Result<Condition, Error> {
+fn term(parser: &mut Parser<'_>) -> Result<Condition, Error> {
     if parser.take_keyword("NOT") {
-        return Ok(Condition::Not(Box::new(one(parser)?)));
+        return Ok(Condition::Not(Box::new(term(parser)?)));
     }
     if parser.take("(") {
-        let condition = any(parser)?;
+        let condition = disjunction(parser)?;
         parser.expect(")")?;
         return Ok(condition);
     }
@@ -131,7 +131,7 @@ fn one(parser: &mut Parser<'_>) -> Result<Condition, Error> {
     comparison(parser)
 }
 
-/// Two arguments of a function, up to its closing bracket.
+/// Parses two function arguments and the closing parenthesis.
 fn pair<T>(
     parser: &mut Parser<'_>,
     first: impl FnOnce(&mut Parser<'_>) -> Result<T, Error>,

@@ -1,4 +1,4 @@
-//! Which part of a table or an index a query reads: `unfinished = :unfinished AND deadline_ms <= :now`.
+//! Key conditions, which select the items that a query reads: `unfinished = :unfinished AND deadline_ms <= :now`.
 
 use crate::dynamodb::error::{Error, invalid};
 use crate::dynamodb::expression::operand::Operand;
@@ -6,23 +6,23 @@ use crate::dynamodb::expression::{Condition, Parser};
 use crate::dynamodb::key::KeySchema;
 use crate::dynamodb::value::Item;
 
-/// A condition on a key: its hash key's value and, maybe, its range key's range.
+/// A condition on a key: the value of the hash key and, optionally, a range of the range key.
 pub(in crate::dynamodb) struct KeyCondition(Condition);
 
 impl KeyCondition {
-    /// Reads one.
+    /// Parses a key condition expression.
     pub(in crate::dynamodb) fn parse(parser: &mut Parser<'_>, text: &str, schema: &KeySchema) -> Result<Self, Error> {
         let condition = Condition::parse(parser, text)?;
-        let known = match &condition {
+        let supported = match &condition {
             Condition::And(hash, range) => {
                 is_hash(hash, schema) && schema.range.as_deref().is_some_and(|name| is_range(range, name))
             }
             hash => is_hash(hash, schema),
         };
-        if known { Ok(Self(condition)) } else { invalid(format!("the key condition {text:?} is not known here")) }
+        if supported { Ok(Self(condition)) } else { invalid(format!("key condition {text:?} is not supported")) }
     }
 
-    /// Whether an item is in the part.
+    /// Whether the query reads an item.
     pub(in crate::dynamodb) fn holds(&self, item: &Item) -> bool {
         self.0.holds(item)
     }

@@ -1,4 +1,4 @@
-//! What a condition compares.
+//! The operands of a comparison.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,7 +7,7 @@ use crate::dynamodb::error::Error;
 use crate::dynamodb::expression::{Parser, Path};
 use crate::dynamodb::value::{Item, Number, Value};
 
-/// A side of a comparison.
+/// An operand of a comparison or a function.
 #[derive(Debug, Clone)]
 pub(in crate::dynamodb) enum Operand {
     Path(Path),
@@ -28,7 +28,7 @@ impl Operand {
         Path::parse(parser).map(Self::Path)
     }
 
-    /// Its value in an item; none where the item has none.
+    /// The operand's value for an item. `None` if the item does not have the attribute.
     pub(super) fn of<'a>(&'a self, item: &'a Item) -> Option<Cow<'a, Value>> {
         match self {
             Self::Path(path) => path.get(item).map(Cow::Borrowed),
@@ -48,7 +48,7 @@ impl Operand {
     }
 }
 
-/// The order of two texts or two numbers; none of any others.
+/// The order of two texts or two numbers. Other values have no order.
 pub(super) fn order(one: &Value, other: &Value) -> Option<Ordering> {
     match (one, other) {
         (Value::S(one), Value::S(other)) => Some(one.cmp(other)),

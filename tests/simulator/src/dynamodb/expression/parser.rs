@@ -1,4 +1,4 @@
-//! Reading an expression's words one after the other, with the names and values that its placeholders stand for.
+//! A parser over the tokens of an expression, which resolves placeholders of names and values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::dynamodb::error::{Error, invalid};
 use crate::dynamodb::expression::token::{Token, tokens};
 use crate::dynamodb::value::{Item, Value};
 
-/// Reads a call's expressions. All of them share the placeholders, each of which must be used.
+/// Parses the expressions of one request. They share the placeholders, and each placeholder must be used at least once.
 pub(in crate::dynamodb) struct Parser<'a> {
     names: &'a BTreeMap<String, String>,
     values: &'a Item,
@@ -16,13 +16,13 @@ pub(in crate::dynamodb) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// With a call's `ExpressionAttributeNames` and `ExpressionAttributeValues`.
+    /// A parser with the request's `ExpressionAttributeNames` and `ExpressionAttributeValues`.
     pub(in crate::dynamodb) fn new(names: &'a BTreeMap<String, String>, values: &'a Item) -> Self {
         Self { names, values, used: BTreeSet::new(), tokens: Vec::new(), next: 0 }
     }
 
-    /// Reads the whole of an expression.
-    pub(super) fn whole<T>(
+    /// Parses an expression to its end.
+    pub(super) fn parse_all<T>(
         &mut self,
         text: &str,
         parse: impl FnOnce(&mut Self) -> Result<T, Error>,
@@ -35,7 +35,7 @@ impl<'a> Parser<'a> {
         Ok(parsed)
     }
 
-    /// Ends the reading of a call's expressions.
+    /// Checks, after all expressions are parsed, that every placeholder was used.
     pub(in crate::dynamodb) fn finish(self) -> Result<(), Error> {
         match self.names.keys().chain(self.values.keys()).find(|placeholder| !self.used.contains(*placeholder)) {
             None => Ok(()),
@@ -43,7 +43,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// One or more, with commas between.
+    /// Parses a list of at least one element, separated by commas.
     pub(super) fn list<T>(&mut self, mut parse: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut list = vec![parse(self)?];
         while self.take(",") {
@@ -52,21 +52,21 @@ impl<'a> Parser<'a> {
         Ok(list)
     }
 
-    /// Takes a sign, if it comes next.
+    /// Consumes a sign, if it is the next token.
     pub(super) fn take(&mut self, sign: &str) -> bool {
         let found = matches!(self.peek(), Some(Token::Sign(next)) if *next == sign);
         self.next += usize::from(found);
         found
     }
 
-    /// Takes a keyword, if it comes next.
+    /// Consumes a keyword, if it is the next token. Keywords ignore case.
     pub(super) fn take_keyword(&mut self, keyword: &str) -> bool {
         let found = matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
         self.next += usize::from(found);
         found
     }
 
-    /// Takes a function's name and its opening bracket, if they come next.
+    /// Consumes a function's name and its opening parenthesis, if they are the next tokens.
     pub(super) fn take_function(&mut self, name: &str) -> bool {
         let here = matches!(self.peek(), Some(Token::Word(word)) if word == name);
         let found = here && self.tokens.get(self.next + 1) == Some(&Token::Sign("("));
@@ -74,19 +74,19 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// A sign that must come next.
+    /// Consumes a sign, which must be the next token.
     pub(super) fn expect(&mut self, sign: &str) -> Result<(), Error> {
         if self.take(sign) { Ok(()) } else { self.unexpected() }
     }
 
-    /// An attribute's name, if one comes next.
+    /// Consumes an attribute's name or its placeholder, if it is the next token.
     pub(super) fn take_name(&mut self) -> Result<Option<String>, Error> {
         let name = match self.peek() {
             Some(Token::Word(word)) => word.clone(),
             Some(Token::Name(placeholder)) => {
                 let placeholder = placeholder.clone();
                 let Some(name) = self.names.get(&placeholder) else {
-                    return invalid(format!("{placeholder} has no name"));
+                    return invalid(format!("{placeholder} is not in ExpressionAttributeNames"));
                 };
                 self.used.insert(placeholder);
                 name.clone()
@@ -97,19 +97,19 @@ impl<'a> Parser<'a> {
         Ok(Some(name))
     }
 
-    /// A value, if one comes next.
+    /// Consumes a placeholder of a value, if it is the next token.
     pub(super) fn take_value(&mut self) -> Result<Option<Value>, Error> {
         let Some(Token::Value(placeholder)) = self.peek() else { return Ok(None) };
         let placeholder = placeholder.clone();
         let Some(value) = self.values.get(&placeholder) else {
-            return invalid(format!("{placeholder} has no value"));
+            return invalid(format!("{placeholder} is not in ExpressionAttributeValues"));
         };
         self.used.insert(placeholder);
         self.next += 1;
         Ok(Some(value.clone()))
     }
 
-    /// A list's index.
+    /// Consumes a list index, which must be the next token.
     pub(super) fn index(&mut self) -> Result<usize, Error> {
         let Some(Token::Digits(index)) = self.peek() else { return self.unexpected() };
         let index = *index;
@@ -117,7 +117,7 @@ impl<'a> Parser<'a> {
         Ok(index)
     }
 
-    /// An error at the present word.
+    /// An error at the next token.
     pub(super) fn unexpected<T>(&self) -> Result<T, Error> {
         invalid(format!("unexpected {:?} at {} of {:?}", self.peek(), self.next, self.tokens))
     }

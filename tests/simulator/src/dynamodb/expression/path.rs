@@ -1,10 +1,10 @@
-//! Where something is in an item: `holds.#order.quantity`, `events[0]`.
+//! Document paths, such as `holds.#order.quantity` and `events[0]`.
 
 use crate::dynamodb::error::{Error, invalid};
 use crate::dynamodb::expression::Parser;
 use crate::dynamodb::value::{Item, Value};
 
-/// A way into an item.
+/// A path to an attribute or to a value inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::dynamodb) struct Path {
     attribute: String,
@@ -34,22 +34,26 @@ impl Path {
         }
     }
 
-    /// The attribute that it begins with.
+    /// The top-level attribute.
     pub(in crate::dynamodb) fn root(&self) -> &str {
         &self.attribute
     }
 
-    /// Whether it ends in a list's index.
+    /// Whether the path ends with a list index.
     pub(super) fn is_index(&self) -> bool {
         matches!(self.below.last(), Some(Element::Index(_)))
     }
 
-    /// The attribute that it is; an error where it goes on below.
+    /// The attribute's name; an error if the path leads to a value inside an attribute.
     pub(in crate::dynamodb) fn attribute(&self) -> Result<&str, Error> {
-        if self.below.is_empty() { Ok(&self.attribute) } else { invalid("only whole attributes are known here") }
+        if self.below.is_empty() {
+            Ok(&self.attribute)
+        } else {
+            invalid("only top-level attributes are supported here")
+        }
     }
 
-    /// What is there.
+    /// The value at the path.
     pub(super) fn get<'i>(&self, item: &'i Item) -> Option<&'i Value> {
         self.below.iter().try_fold(item.get(&self.attribute)?, |value, element| match (value, element) {
             (Value::M(members), Element::Member(name)) => members.get(name),
@@ -58,7 +62,7 @@ impl Path {
         })
     }
 
-    /// Puts a value there; an error where what it would be in is not there. Past a list's end is its end.
+    /// Stores a value at the path; an error if its parent does not exist. An index past the end of a list appends.
     pub(super) fn set(&self, item: &mut Item, value: Value) -> Result<(), Error> {
         let Some((last, parent)) = self.parent(item)? else {
             item.insert(self.attribute.clone(), value);
@@ -77,7 +81,7 @@ impl Path {
         Ok(())
     }
 
-    /// Takes away what is there, if anything is; an error where what it would be in is not there.
+    /// Removes the value at the path, if there is one; an error if its parent does not exist.
     pub(super) fn remove(&self, item: &mut Item) -> Result<(), Error> {
         let Some((last, parent)) = self.parent(item)? else {
             item.remove(&self.attribute);
@@ -97,17 +101,17 @@ impl Path {
         Ok(())
     }
 
-    /// Whether one of two paths leads through the other.
+    /// Whether one of the two paths is a prefix of the other.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         let shared = self.below.len().min(other.below.len());
         self.attribute == other.attribute && self.below[..shared] == other.below[..shared]
     }
 
-    /// The last element, and what it is in; none where the path is an attribute.
+    /// The last element of the path and its parent value. `None` if the path is a top-level attribute.
     fn parent<'i>(&self, item: &'i mut Item) -> Result<Option<(&Element, &'i mut Value)>, Error> {
-        let Some((last, way)) = self.below.split_last() else { return Ok(None) };
+        let Some((last, parents)) = self.below.split_last() else { return Ok(None) };
         let mut value = item.get_mut(&self.attribute);
-        for element in way {
+        for element in parents {
             value = match (value, element) {
                 (Some(Value::M(members)), Element::Member(name)) => members.get_mut(name),
                 (Some(Value::L(values)), Element::Index(index)) => values.get_mut(*index),

@@ -1,17 +1,17 @@
-//! The words of an expression.
+//! The tokens of an expression.
 
 use crate::dynamodb::error::{Error, invalid};
 
-/// A word of an expression.
+/// A token of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// An attribute's name, a function's, or a keyword.
+    /// The name of an attribute or a function, or a keyword.
     Word(String),
-    /// `#name`, a placeholder of a name.
+    /// `#name`: a placeholder for a name.
     Name(String),
-    /// `:value`, a placeholder of a value.
+    /// `:value`: a placeholder for a value.
     Value(String),
-    /// An index: the digits in `[0]`.
+    /// A list index: the digits in `[0]`.
     Digits(usize),
     /// `=`, `<>`, `<`, `<=`, `>`, `>=`, `+`, `-`, `(`, `)`, `[`, `]`, `.`, `,`.
     Sign(&'static str),
@@ -19,7 +19,7 @@ pub(super) enum Token {
 
 const SIGNS: [&str; 14] = ["<>", "<=", ">=", "=", "<", ">", "+", "-", "(", ")", "[", "]", ".", ","];
 
-/// Takes an expression apart.
+/// Splits an expression into its tokens.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Error> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
@@ -35,13 +35,13 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Error> {
             let length = word(rest);
             match rest[..length].parse() {
                 Ok(digits) => (Token::Digits(digits), length),
-                Err(_) => return invalid(format!("{:?} in {text:?}", &rest[..length])),
+                Err(_) => return invalid(format!("invalid index {:?} in {text:?}", &rest[..length])),
             }
         } else if first.is_ascii_alphabetic() || first == '_' {
             let length = word(rest);
             (Token::Word(rest[..length].to_owned()), length)
         } else {
-            return invalid(format!("{first:?} in {text:?}"));
+            return invalid(format!("unexpected character {first:?} in {text:?}"));
         };
         tokens.push(token);
         rest = rest[length..].trim_start();

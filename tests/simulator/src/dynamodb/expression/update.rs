@@ -1,10 +1,10 @@
-//! Updates: `SET stock = stock - :quantity, holds.#order = :hold REMOVE lease_ms`.
+//! Updates, such as `SET stock = stock - :quantity, holds.#order = :hold REMOVE lease_ms`.
 
 use crate::dynamodb::error::{Error, invalid};
 use crate::dynamodb::expression::{Parser, Path};
 use crate::dynamodb::value::{Item, Number, Value};
 
-/// What an update does to an item.
+/// An update of an item.
 #[derive(Debug, Default)]
 pub(in crate::dynamodb) struct Update {
     set: Vec<(Path, Term)>,
@@ -24,30 +24,30 @@ enum Term {
 }
 
 impl Update {
-    /// Reads one.
+    /// Parses an update expression.
     pub(in crate::dynamodb) fn parse(parser: &mut Parser<'_>, text: &str) -> Result<Self, Error> {
-        let update = parser.whole(text, clauses)?;
+        let update = parser.parse_all(text, clauses)?;
         let paths: Vec<&Path> = update.paths().collect();
         for (index, path) in paths.iter().enumerate() {
             if paths[..index].iter().any(|other| other.overlaps(path)) {
                 return invalid("two document paths overlap");
             }
         }
-        // The second's index would be another one after the first.
+        // Removing one element would shift the index of the other.
         if update.remove.iter().filter(|path| path.is_index()).count() > 1 {
-            return invalid("removing more than one of a list's values is not known here");
+            return invalid("removing more than one list element is not supported");
         }
         Ok(update)
     }
 
-    /// Everything that it changes.
+    /// All paths that the update changes.
     pub(in crate::dynamodb) fn paths(&self) -> impl Iterator<Item = &Path> {
         let set = self.set.iter().map(|(path, _)| path);
         let more = self.add.iter().chain(&self.delete).map(|(path, _)| path);
         set.chain(&self.remove).chain(more)
     }
 
-    /// The item afterwards. Every value is of the item as it was before.
+    /// The item after the update. All operands are read from the item before the update.
     pub(in crate::dynamodb) fn apply(&self, before: &Item) -> Result<Item, Error> {
         let mut item = before.clone();
         for (path, term) in &self.set {
@@ -62,18 +62,18 @@ impl Update {
                 (Some(Value::N(old)), Value::N(more)) => number(old.0.checked_add(more.0))?,
                 (Some(Value::Texts(old)), Value::Texts(more)) => Value::Texts(old | more),
                 (Some(Value::Numbers(old)), Value::Numbers(more)) => Value::Numbers(old | more),
-                _ => return invalid("ADD takes a number or a set, to one of the same type"),
+                _ => return invalid("ADD needs a number or a set, and an attribute of the same type"),
             };
             path.set(&mut item, sum)?;
         }
         for (path, value) in &self.delete {
-            let (rest, empty) = match (path.get(before), value) {
+            let (remaining, empty) = match (path.get(before), value) {
                 (None, Value::Texts(_) | Value::Numbers(_)) => continue,
                 (Some(Value::Texts(old)), Value::Texts(less)) => (Value::Texts(old - less), old.is_subset(less)),
                 (Some(Value::Numbers(old)), Value::Numbers(less)) => (Value::Numbers(old - less), old.is_subset(less)),
-                _ => return invalid("DELETE takes a set, from one of the same type"),
+                _ => return invalid("DELETE needs a set, and an attribute of the same type"),
             };
-            if empty { path.remove(&mut item)? } else { path.set(&mut item, rest)? }
+            if empty { path.remove(&mut item)? } else { path.set(&mut item, remaining)? }
         }
         Ok(item)
     }
@@ -171,5 +171,5 @@ impl Term {
 }
 
 fn number(sum: Option<i128>) -> Result<Value, Error> {
-    sum.map_or_else(|| invalid("the number is too big"), |sum| Ok(Value::N(Number(sum))))
+    sum.map_or_else(|| invalid("the number is out of range"), |sum| Ok(Value::N(Number(sum))))
 }
