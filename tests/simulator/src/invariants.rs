@@ -6,6 +6,7 @@ mod events;
 mod orders;
 mod payments;
 mod responses;
+mod statuses;
 mod stock;
 mod writes;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::dynamodb::Item;
 use crate::invariants::Orders;
 use crate::invariants::attributes::{list, member, number, text};
+use crate::invariants::statuses::event_histories;
 use crate::simulation::Simulation;
 use crate::workload::OrderLists;
 
@@ -17,14 +18,7 @@ pub(super) fn check(simulation: &Simulation, orders: &Orders) {
 fn check_order(simulation: &Simulation, id: &str, order: &Item) {
     let status = text(order, "status");
     let events: Vec<&str> = list(order, "events").iter().map(|event| member(event, "status")).collect();
-    let expected: &[&[&str]] = match status {
-        "CONFIRMED" => &[&["CONFIRMED"]],
-        "CANCELLED" => &[&["CANCELLED"], &["CONFIRMED", "CANCELLED"]],
-        "REJECTED" => &[&["REJECTED"]],
-        "PAYMENT_FAILED" => &[&["PAYMENT_FAILED"]],
-        _ => &[],
-    };
-    if !expected.contains(&&*events) {
+    if !event_histories(status).contains(&&*events) {
         simulation
             .violate("an order is in a terminal state that its events explain", format!("{id}: {status}, {events:?}"));
     }

@@ -2,6 +2,7 @@
 
 use crate::invariants::Orders;
 use crate::invariants::attributes::{number, text};
+use crate::invariants::statuses::is_sale;
 use crate::system::{Charge, System};
 
 pub(super) fn check(system: &System, orders: &Orders) {
@@ -9,7 +10,7 @@ pub(super) fn check(system: &System, orders: &Orders) {
     let charges = system.provider.charges();
     for (reference, charge) in &charges {
         let order = reference.strip_prefix("TXN-").and_then(|id| orders.get(id));
-        let confirmed = order.is_some_and(|order| text(order, "status") == "CONFIRMED");
+        let is_sale = order.is_some_and(|order| is_sale(text(order, "status")));
         let amount = order.map_or(0, |order| number(order, "amount_minor"));
         let seen = || format!("{reference}: {charge:?}, {order:?}");
         if charge.charged > 1 || charge.refunded > charge.charged {
@@ -18,12 +19,12 @@ pub(super) fn check(system: &System, orders: &Orders) {
         if charge.charged > 0 && i128::from(charge.amount_minor) != amount * i128::from(charge.charged) {
             simulation.violate("the amount charged is the order's amount", seen());
         }
-        if charge.is_live() != confirmed {
+        if charge.is_live() != is_sale {
             simulation.violate("a charged order is either confirmed or refunded", seen());
         }
     }
     let is_live = |reference: &str| charges.get(reference).is_some_and(Charge::is_live);
-    for id in orders.iter().filter(|(_, order)| text(order, "status") == "CONFIRMED").map(|(id, _)| id) {
+    for id in orders.iter().filter(|(_, order)| is_sale(text(order, "status"))).map(|(id, _)| id) {
         if !is_live(&format!("TXN-{id}")) {
             simulation.violate("a confirmed order is charged", id);
         }

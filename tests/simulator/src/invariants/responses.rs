@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::invariants::Orders;
 use crate::invariants::attributes::{list, member, text};
+use crate::invariants::statuses::{first_event_after, statuses_after_cancellation};
 use crate::simulation::Simulation;
 use crate::workload::{Purchase, Response};
 
@@ -54,13 +55,8 @@ fn check_response(simulation: &Simulation, orders: &Orders, response: &Response)
         return simulation.violate("an order in a response is stored", format!("{id}: {response:?}"));
     };
     let first = list(order, "events").first().map_or("", |event| member(event, "status"));
-    let agrees = match response.status {
-        201 => first == "CONFIRMED" && response.json()["status"] == "CONFIRMED",
-        402 => first == "PAYMENT_FAILED",
-        409 if response.is_problem("out-of-stock") => first == "REJECTED",
-        _ => true,
-    };
-    if !agrees {
+    let contradicts = first_event_after(response).is_some_and(|expected| first != expected);
+    if contradicts || (response.status == 201 && response.json()["status"] != first) {
         simulation.violate("a final response agrees with the order's first event", format!("{response:?}: {order:?}"));
     }
 }
@@ -68,12 +64,7 @@ fn check_response(simulation: &Simulation, orders: &Orders, response: &Response)
 fn check_cancellation(simulation: &Simulation, orders: &Orders, response: &Response) {
     let Some(id) = response.order_id() else { return };
     let status = orders.get(&id).map_or("", |order| text(order, "status"));
-    let agrees = match response.status {
-        200 | 202 => status == "CANCELLED",
-        409 => matches!(status, "REJECTED" | "PAYMENT_FAILED"),
-        _ => true,
-    };
-    if !agrees {
+    if statuses_after_cancellation(response).is_some_and(|expected| !expected.contains(&status)) {
         simulation
             .violate("a response to a cancellation agrees with the final status", format!("{response:?}: {status}"));
     }

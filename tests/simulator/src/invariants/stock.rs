@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::invariants::Orders;
 use crate::invariants::attributes::{holds, list, member, number, text, units};
+use crate::invariants::statuses::is_sale;
 use crate::system::System;
 
 pub(super) fn check(system: &System, orders: &Orders) {
     let mut ordered: BTreeMap<String, i128> = BTreeMap::new();
-    for order in orders.values().filter(|order| text(order, "status") == "CONFIRMED") {
+    for order in orders.values().filter(|order| is_sale(text(order, "status"))) {
         for line in list(order, "items") {
             *ordered.entry(member(line, "product_id").to_owned()).or_default() += units(line);
         }

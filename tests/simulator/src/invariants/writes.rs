@@ -2,24 +2,9 @@
 
 use crate::dynamodb::{Change, Item, Value};
 use crate::invariants::attributes::{holds, list, number, text, units};
+use crate::invariants::statuses::TRANSITIONS;
 use crate::simulation::Simulation;
 use crate::system::TableNames;
-
-/// The status changes that are allowed. The empty status is an order that does not exist yet.
-const TRANSITIONS: [(&str, &str); 12] = [
-    ("", "PENDING"),
-    ("PENDING", "RESERVED"),
-    ("PENDING", "REJECTED"),
-    ("PENDING", "CANCELLING"),
-    ("RESERVED", "PAID"),
-    ("RESERVED", "CONFIRMED"),
-    ("RESERVED", "PAYMENT_FAILED"),
-    ("RESERVED", "CANCELLING"),
-    ("PAID", "CONFIRMED"),
-    ("PAID", "CANCELLING"),
-    ("CONFIRMED", "CANCELLING"),
-    ("CANCELLING", "CANCELLED"),
-];
 
 /// An observer that checks every write to the inventory and orders tables.
 pub(crate) fn check_writes(simulation: &Simulation, names: &TableNames) -> impl Fn(&Change) + Send + 'static {
