@@ -1,4 +1,4 @@
-//! Ids as types of their own, so that a user's id can't be passed for a product's.
+//! Every kind of id has its own type, so that a user's id can't be used as a product's id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An id that is not of its kind's form.
+/// A text that is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be {form}")]
 pub struct InvalidId {
@@ -15,8 +15,8 @@ pub struct InvalidId {
     form: &'static str,
 }
 
-/// Defines an id that the outside chooses: 1 to 64 of `A-Z a-z 0-9 . _ -`, not beginning with a dot.
-macro_rules! outside_id {
+/// Defines an id that is not created by this system: 1 to 64 characters from `A-Z a-z 0-9 . _ -`, not beginning with a dot.
+macro_rules! external_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $example:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -36,7 +36,7 @@ macro_rules! outside_id {
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
-                // No path either: `..` would be another one.
+                // The id becomes a segment of a URL's path, where `..` would change the path.
                 if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.') {
                     Ok(Self(text.to_owned()))
                 } else {
@@ -68,35 +68,36 @@ macro_rules! outside_id {
     };
 }
 
-outside_id!(
-    /// Who orders: the `sub` of the caller's token.
+external_id!(
+    /// A user: the `sub` of the caller's token.
     UserId,
     "user_id",
     "USER-001"
 );
-outside_id!(
-    /// What the catalogue calls a product.
+external_id!(
+    /// A product of the catalogue.
     ProductId,
     "product_id",
     "PROD-123"
 );
 
-/// An order's id: a UUIDv7 (RFC 9562, section 5.7), or a UUIDv5 (section 5.5) made from an Idempotency-Key.
+/// An order: a UUIDv7 (RFC 9562, section 5.7), or a UUIDv5 (section 5.5) derived from an Idempotency-Key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = "uuid", example = "019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77")]
 pub struct OrderId(Uuid);
 
 impl OrderId {
-    /// A new id, ordered by now.
-    #[expect(clippy::new_without_default, reason = "every call gives another id")]
+    /// A new id. Ids sort by the time of their creation.
+    #[expect(clippy::new_without_default, reason = "every call returns a different id")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id that these words name, always the same: one after the other, and each by itself (`["a", "bc"]` is not `["ab", "c"]`).
+    /// The name-based id of a list of words: the same list always gives the same id, and no other list gives it (`["a", "bc"]`
+    /// and `["ab", "c"]` give different ids).
     pub fn named(words: &[&str]) -> Self {
-        /// A namespace of this system's own.
+        /// The namespace of this system's ids.
         const NAMESPACE: Uuid = Uuid::from_u128(0x6f2f_4f7e_9d0c_4c55_8a52_6d1c_8e0b_9a31);
         let name: Vec<u8> =
             words.iter().flat_map(|word| [&(word.len() as u64).to_be_bytes(), word.as_bytes()].concat()).collect();
@@ -120,7 +121,7 @@ impl fmt::Display for OrderId {
     }
 }
 
-/// A charge's id. It is made from the order's, so that asking twice for one order's charge asks for the same charge.
+/// A charge. The id is derived from the order's id, so that a repeated request to charge an order is about the same charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(
@@ -131,7 +132,7 @@ impl fmt::Display for OrderId {
 pub struct TransactionId(OrderId);
 
 impl TransactionId {
-    /// The one charge that an order can have.
+    /// The only charge that an order can have.
     pub fn of(order: OrderId) -> Self {
         Self(order)
     }
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_the_outside_are_short_and_plain() {
+    fn external_id_is_short_and_safe_in_a_path() {
         assert_eq!("PROD-123".parse::<ProductId>().unwrap().as_str(), "PROD-123");
         for bad in ["", ".", "..", ".a", "a b", "a/b", "ü", "a\n", &"x".repeat(65)] {
             assert!(bad.parse::<ProductId>().is_err(), "{bad:?}");
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_id_names_its_order() {
+    fn transaction_id_contains_its_order_id() {
         let order = OrderId::new();
         let text = TransactionId::of(order).to_string();
         assert_eq!(text.parse::<TransactionId>().unwrap().order(), order);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn words_name_one_order_and_other_words_another() {
+    fn same_words_give_the_same_id_and_other_words_a_different_one() {
         let named = OrderId::named(&["POST /orders", "USER-001", "key"]);
         assert_eq!(OrderId::named(&["POST /orders", "USER-001", "key"]), named);
         assert_eq!(named.to_string().parse(), Ok(named));

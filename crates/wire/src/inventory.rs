@@ -1,4 +1,4 @@
-//! The inventory function's requests and answers.
+//! The requests and responses of the inventory function.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,54 +9,55 @@ use crate::{Currency, Line, OrderId, ProductId, ProductName, UnitPrice};
 /// `available + reserved + sold` changes only by `PUT`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
-    /// The product.
+    /// The product's id.
     pub product_id: ProductId,
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// The price of one piece.
+    /// The price of one unit.
     pub unit_price: UnitPrice,
-    /// In which currency.
+    /// The currency of the price.
     pub currency: Currency,
-    /// Pieces that can be ordered.
+    /// Units that can be ordered.
     pub available: u32,
-    /// Pieces held for orders under way.
+    /// Units held for unfinished orders.
     pub reserved: u32,
-    /// Pieces sold.
+    /// Units sold.
     pub sold: u32,
-    /// Over how many DynamoDB partitions its stock is split.
+    /// The number of DynamoDB partitions that the stock is split over.
     pub shards: u16,
 }
 
-/// The most shards of a product: a `PUT` writes all of them in one transaction, and DynamoDB's has at most 100 items.
+/// The maximum number of shards of a product: a `PUT` writes all of them in one transaction, which has at most 100 items.
 pub const MAX_SHARDS: u16 = 50;
 
-/// `PUT /inventory/{product_id}`: sets the catalogue's entry and how many pieces can be ordered.
+/// `PUT /inventory/{product_id}`: sets the catalogue entry and the number of units that can be ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutProduct {
-    /// What people call it: 1 to 200 characters.
+    /// The display name: 1 to 200 characters.
     pub name: ProductName,
-    /// The price of one piece.
+    /// The price of one unit.
     pub unit_price: UnitPrice,
-    /// In which currency.
+    /// The currency of the price.
     pub currency: Currency,
-    /// Pieces that can be ordered from now on.
+    /// Units that can be ordered from now on.
     #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     pub available: u32,
-    /// Over how many DynamoDB partitions the stock is split, from 1 to [`MAX_SHARDS`]; never fewer than before. One partition
-    /// takes about 1,000 write units a second, an order of the product uses two and more. Without it: as many as before, or 1.
+    /// The number of DynamoDB partitions to split the stock over, from 1 to [`MAX_SHARDS`]; it can grow but not shrink. One
+    /// partition takes about 1,000 write units per second, and each order of the product uses two or more. If left out, the number
+    /// stays as it is; a new product gets 1.
     #[schema(minimum = 1, maximum = 50)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<u16>,
 }
 
-/// `POST /inventory/reservations`: hold these pieces for an order, all of them or none.
+/// `POST /inventory/reservations`: reserves all lines of an order, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
-    /// For which order. An order has one reservation: asking again gives it again.
+    /// The order. It has one reservation: a repeated request returns the same one.
     pub order_id: OrderId,
-    /// What to hold.
+    /// The lines to reserve.
     pub items: Vec<Line>,
 }
 
@@ -64,7 +65,7 @@ pub struct Reserve {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settle {
-    /// What was to be held for the order.
+    /// The lines of the reservation.
     pub items: Vec<Line>,
 }
 
@@ -72,34 +73,34 @@ pub struct Settle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deduct {
-    /// For which order. Asking again deducts nothing more.
+    /// The order. A repeated request deducts nothing more.
     pub order_id: OrderId,
-    /// What.
+    /// The product.
     pub product_id: ProductId,
-    /// How many pieces.
+    /// The number of units.
     pub quantity: u32,
 }
 
-/// Where a reservation is: reserved, then confirmed or released. A confirmed one can still be released (a return), a released one
-/// is released for good.
+/// The state of a reservation: reserved, then confirmed or released. A confirmed reservation can still be released (a return);
+/// a released one stays released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReservationState {
-    /// The pieces are held.
+    /// The units are held.
     Reserved,
-    /// The pieces are sold.
+    /// The units are sold.
     Confirmed,
-    /// The pieces can be ordered again.
+    /// The units can be ordered again.
     Released,
 }
 
-/// An order's hold on stock.
+/// The stock that is reserved for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
-    /// Whose.
+    /// The order.
     pub order_id: OrderId,
-    /// Where it is.
+    /// The state.
     pub state: ReservationState,
-    /// What it holds.
+    /// The lines.
     pub items: Vec<Line>,
 }

@@ -1,21 +1,25 @@
-//! What the functions say to each other: the types on the wire, and nothing that does I/O.
+//! The types that the functions exchange over HTTP, Kafka and SQS. Nothing in this crate does I/O.
 //!
 //! Architecture invariant: functions never depend on each other; they share this crate.
 
-mod event;
 mod ids;
 pub mod inventory;
+mod json_object;
 mod money;
-mod object;
+mod notification;
 pub mod order;
-mod order_forms;
+mod order_event;
+mod order_status;
 pub mod payment;
+mod place_order_schema;
 pub mod problem;
 mod text;
 
-pub use event::{Channel, NotificationJob, OrderEvent};
 pub use ids::{InvalidId, OrderId, ProductId, TransactionId, UserId};
+pub use json_object::JsonObject;
 pub use money::{Currency, InvalidMoney, Money, UnitPrice};
-pub use object::Object;
+pub use notification::{Channel, NotificationJob};
 pub use order::Line;
+pub use order_event::OrderEvent;
+pub use order_status::{OrderEventType, OrderStatus};
 pub use text::{InvalidText, PaymentToken, ProductName};

@@ -1,9 +1,9 @@
-//! Money is an integer of minor units (cents). JSON shows a decimal number, which is read digit by digit: never through a
-//! floating-point number.
+//! Money is an integer number of minor units (cents). In JSON it is a decimal number, which is parsed digit by digit and never
+//! converted to a floating-point number.
 //!
-//! **How cents divide.** A catalogue price is of finer grain than the cent: thousandths of the currency's unit, as price lists
-//! of goods sold in numbers have it. PROD-123 costs 99.995, so that two cost 199.99 exactly. A line's amount is price ×
-//! quantity, rounded once, half to even, to the cent; one PROD-123 costs 100.00.
+//! **Fractions of a cent.** A catalogue price is in thousandths of the currency's unit, as is usual in price lists of goods that
+//! are sold in large numbers. PROD-123 costs 99.995, so two of them cost exactly 199.99. The amount of a line is price × quantity,
+//! rounded once to the cent, half to even; one PROD-123 costs 100.00.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// A number that is not an amount of money.
+/// A number that is not a valid amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be a decimal number from 0 to 1000000000 with at most {decimals} decimals")]
 pub struct InvalidMoney {
@@ -25,7 +25,7 @@ pub struct InvalidMoney {
 #[schema(value_type = f64, minimum = 0, maximum = 1_000_000_000, example = 199.99)]
 pub struct Money(i64);
 
-/// The price of one piece in thousandths of the currency's unit, from 0 to 10^12.
+/// The price of one unit of a product in thousandths of the currency's unit, from 0 to 10^12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = f64, minimum = 0, maximum = 1_000_000_000, example = 99.995)]
 pub struct UnitPrice(i64);
@@ -33,7 +33,10 @@ pub struct UnitPrice(i64);
 impl Money {
     const DECIMALS: u32 = 2;
 
-    /// An amount of so many cents; an error outside 0 to 10^11.
+    /// An amount in cents.
+    ///
+    /// # Errors
+    /// Outside the range from 0 to 10^11.
     pub fn from_minor(minor: i64) -> Result<Self, InvalidMoney> {
         in_range(minor, Self::DECIMALS).map(Self)
     }
@@ -43,7 +46,10 @@ impl Money {
         self.0
     }
 
-    /// The sum of an order's lines; an error where it is out of range.
+    /// The sum of the amounts of an order's lines.
+    ///
+    /// # Errors
+    /// The sum is out of range.
     pub fn sum(amounts: impl IntoIterator<Item = Money>) -> Result<Self, InvalidMoney> {
         let add = |sum: Money, next: Money| Self::from_minor(sum.0 + next.0);
         amounts.into_iter().try_fold(Self(0), add)
@@ -53,7 +59,10 @@ impl Money {
 impl UnitPrice {
     const DECIMALS: u32 = 3;
 
-    /// A price of so many thousandths; an error outside 0 to 10^12.
+    /// A price in thousandths.
+    ///
+    /// # Errors
+    /// Outside the range from 0 to 10^12.
     pub fn from_millis(millis: i64) -> Result<Self, InvalidMoney> {
         in_range(millis, Self::DECIMALS).map(Self)
     }
@@ -63,7 +72,10 @@ impl UnitPrice {
         self.0
     }
 
-    /// What `quantity` pieces cost, rounded half to even to the cent; an error where it is out of range.
+    /// The price of `quantity` units, rounded to the cent, half to even.
+    ///
+    /// # Errors
+    /// The amount is out of range.
     pub fn times(self, quantity: u32) -> Result<Money, InvalidMoney> {
         let out_of_range = InvalidMoney { decimals: Money::DECIMALS };
         let exact = Decimal::new(self.0, Self::DECIMALS).checked_mul(quantity.into());
@@ -78,7 +90,7 @@ fn in_range(units: i64, decimals: u32) -> Result<i64, InvalidMoney> {
     (0..=most).contains(&units).then_some(units).ok_or(InvalidMoney { decimals })
 }
 
-/// The number of units of 10^-decimals in an exact decimal; an error where it has more decimals or is out of range.
+/// An exact decimal as a number of units of 10^-`decimals`; an error if it has more decimals or is out of range.
 fn units(mut exact: Decimal, decimals: u32) -> Result<i64, InvalidMoney> {
     exact.normalize_assign();
     if exact.scale() > decimals {
@@ -89,7 +101,7 @@ fn units(mut exact: Decimal, decimals: u32) -> Result<i64, InvalidMoney> {
     in_range(units, decimals)
 }
 
-/// Reading, showing and (de)serializing are the same for both but for the decimals.
+/// Parsing, formatting and (de)serialization. They differ between the two types only in the number of decimals.
 macro_rules! decimal_number {
     ($name:ident) => {
         impl FromStr for $name {
@@ -126,7 +138,7 @@ macro_rules! decimal_number {
 decimal_number!(Money);
 decimal_number!(UnitPrice);
 
-/// An ISO 4217 code. Every currency here has two decimals.
+/// An ISO 4217 code. Only currencies with two decimals are supported.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "USD")]
@@ -160,14 +172,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_of_the_tutorials_product_cost_its_amount() {
+    fn amount_of_a_line_is_rounded_once_to_the_cent() {
         let price = UnitPrice::from_millis(99_995).unwrap();
         assert_eq!(price.times(2).unwrap().to_string(), "199.99");
         assert_eq!(price.times(1).unwrap().to_string(), "100.00");
     }
 
     #[test]
-    fn json_is_read_digit_by_digit() {
+    fn json_number_is_parsed_without_floating_point() {
         let cents = |text: &str| serde_json::from_str::<Money>(text).map(Money::minor).ok();
         assert_eq!(cents("199.99"), Some(19_999));
         assert_eq!(cents("199.9900"), Some(19_999));
@@ -180,14 +192,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(minor in 0..=100_000_000_000_i64) {
+        fn amount_survives_a_json_round_trip(minor in 0..=100_000_000_000_i64) {
             let money = Money::from_minor(minor).unwrap();
             let json = serde_json::to_string(&money).unwrap();
             prop_assert_eq!(serde_json::from_str::<Money>(&json).unwrap(), money);
         }
 
         #[test]
-        fn a_line_is_within_half_a_cent_of_exact(millis in 0..1_000_000_000_i64, quantity in 1..1_000_u32) {
+        fn amount_of_a_line_is_within_half_a_cent_of_the_exact_product(millis in 0..1_000_000_000_i64, quantity in 1..1_000_u32) {
             let cents = UnitPrice::from_millis(millis).unwrap().times(quantity);
             let exact_millis = i128::from(millis) * i128::from(quantity);
             match cents {
@@ -197,7 +209,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in ".{0,40}") {
+        fn parsing_never_panics(text in ".{0,40}") {
             let _ = text.parse::<Money>();
             let _ = serde_json::from_str::<UnitPrice>(&text);
         }

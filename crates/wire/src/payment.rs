@@ -1,63 +1,63 @@
-//! The payment function's requests and answers.
+//! The requests and responses of the payment function.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{Currency, Money, OrderId, PaymentToken, TransactionId};
 
-/// `POST /payment/process`: charge an order, at most once however often it is asked.
+/// `POST /payment/process`: charges an order. However often the request is repeated, the order is charged at most once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessPayment {
-    /// For which order.
+    /// The order to charge.
     pub order_id: OrderId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// In which currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// What to charge: a token of the provider's. Without one the provider's default applies.
+    /// The payment provider's token of a card or an account. If left out, the provider's default applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_token: Option<PaymentToken>,
 }
 
-/// `POST /payment/{transaction_id}/refund`: take back an order's charge, or, where there is none, see to it that there never will be.
+/// `POST /payment/{transaction_id}/refund`: refunds an order's charge. If there is none, it is voided: it can't be made any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundPayment {
-    /// How much the charge is, or would have been.
+    /// The amount of the charge, whether or not it was made.
     pub amount: Money,
-    /// In which currency.
+    /// The currency of the amount.
     pub currency: Currency,
 }
 
-/// Where a charge is. It is recorded once its outcome is known.
+/// The state of a charge. A charge is recorded once its outcome is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentStatus {
     /// Charged.
     Approved,
-    /// Refused by the provider; nothing was charged.
+    /// Declined by the provider; nothing was charged.
     Declined,
-    /// Charged, and paid back.
+    /// Charged, and refunded.
     Refunded,
-    /// Never charged, and never will be: the order was cancelled before.
+    /// Never charged, and blocked: the order was cancelled before it was charged.
     Voided,
 }
 
-/// `GET /payment/{transaction_id}`, and the answer of `POST /payment/process`.
+/// `GET /payment/{transaction_id}`, and the response of `POST /payment/process`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payment {
-    /// The charge.
+    /// The charge's id.
     pub transaction_id: TransactionId,
-    /// For which order.
+    /// The order that the charge is for.
     pub order_id: OrderId,
-    /// Where it is.
+    /// The charge's state.
     pub status: PaymentStatus,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// In which currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// Why it was declined, in the provider's word.
+    /// The provider's reason for declining the charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline_reason: Option<String>,
 }

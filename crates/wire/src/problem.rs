@@ -1,4 +1,4 @@
-//! Errors on the wire: problem details (RFC 9457). Every 4xx and 5xx of every function is one.
+//! Errors on the wire: problem details (RFC 9457). Every 4xx and 5xx response of every function has one as its body.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,16 +8,16 @@ use crate::OrderId;
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// What went wrong, by kind: the stable part of a problem, on which a caller may branch.
+/// The `type` of a problem. It is stable: callers may branch on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProblemType {
-    /// 400: not JSON, or not of the body's form.
+    /// 400: the request is malformed, for example its body is not JSON.
     #[serde(rename = "urn:order-system:problem:bad-request")]
     BadRequest,
-    /// 401: no token.
+    /// 401: there is no token.
     #[serde(rename = "urn:order-system:problem:unauthorized")]
     Unauthorized,
-    /// 401: a token that is not valid, or not any more.
+    /// 401: the token is invalid or has expired.
     #[serde(rename = "urn:order-system:problem:invalid-token")]
     InvalidToken,
     /// 402: the payment was declined.
@@ -26,57 +26,57 @@ pub enum ProblemType {
     /// 403: the token does not allow this.
     #[serde(rename = "urn:order-system:problem:forbidden")]
     Forbidden,
-    /// 404: no such thing, or not the caller's.
+    /// 404: it does not exist, or it belongs to someone else.
     #[serde(rename = "urn:order-system:problem:not-found")]
     NotFound,
-    /// 405: the path is known, the method is not.
+    /// 405: the path exists, but not with this method.
     #[serde(rename = "urn:order-system:problem:method-not-allowed")]
     MethodNotAllowed,
-    /// 409: fewer pieces than ordered.
+    /// 409: there are fewer units than ordered.
     #[serde(rename = "urn:order-system:problem:out-of-stock")]
     OutOfStock,
-    /// 409: asked too late, or of something in another state.
+    /// 409: not possible in the current state.
     #[serde(rename = "urn:order-system:problem:conflict")]
     Conflict,
-    /// 409: the first request with this Idempotency-Key is still under way; ask again.
+    /// 409: the first request with this Idempotency-Key is still in progress; retry later.
     #[serde(rename = "urn:order-system:problem:request-in-flight")]
     RequestInFlight,
-    /// 413: the body is too long.
+    /// 413: the body is too large.
     #[serde(rename = "urn:order-system:problem:payload-too-large")]
     PayloadTooLarge,
     /// 415: the body is not `application/json`.
     #[serde(rename = "urn:order-system:problem:unsupported-media-type")]
     UnsupportedMediaType,
-    /// 422: well-formed, but it can't be done as it stands.
+    /// 422: the request is well-formed, but its content is not valid.
     #[serde(rename = "urn:order-system:problem:unprocessable")]
     Unprocessable,
-    /// 422: the catalogue's price is another.
+    /// 422: the amount differs from the catalogue's price.
     #[serde(rename = "urn:order-system:problem:amount-mismatch")]
     AmountMismatch,
-    /// 422: the Idempotency-Key was used with another body.
+    /// 422: the Idempotency-Key was already used with a different body.
     #[serde(rename = "urn:order-system:problem:idempotency-key-reused")]
     IdempotencyKeyReused,
-    /// 429: more requests than this caller may make; ask again after `Retry-After`. The type is that of the [IETF draft].
+    /// 429: the principal has exceeded its rate limit; retry after `Retry-After`. The type is defined by the [IETF draft].
     ///
     /// [IETF draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
     #[serde(rename = "https://iana.org/assignments/http-problem-types#quota-exceeded")]
     QuotaExceeded,
-    /// 431: the headers are too long.
+    /// 431: the headers are too large.
     #[serde(rename = "urn:order-system:problem:headers-too-large")]
     HeadersTooLarge,
-    /// 500: our fault. The text says no more than that; the id is in the logs.
+    /// 500: a fault of the system. The problem has no details; they are in the logs, under the same trace id.
     #[serde(rename = "urn:order-system:problem:internal")]
     Internal,
-    /// 503: something that this needs does not answer; try again.
+    /// 503: a service that the request needs does not answer; retry later.
     #[serde(rename = "urn:order-system:problem:unavailable")]
     Unavailable,
-    /// A kind that this version does not know.
+    /// A type that this version does not know.
     #[serde(other, rename = "about:blank")]
     Other,
 }
 
 impl ProblemType {
-    /// Every kind that is given, in the order of its status.
+    /// Every type that is sent, sorted by status. Not in the list: [`Self::Other`].
     pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::Unauthorized,
@@ -99,7 +99,7 @@ impl ProblemType {
         Self::Unavailable,
     ];
 
-    /// The HTTP status that goes with the kind.
+    /// The HTTP status of a response with this problem.
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
@@ -119,32 +119,32 @@ impl ProblemType {
         }
     }
 
-    /// The kind in a few words, the same for every problem of the kind.
+    /// A short summary, the same for every problem of this type.
     pub fn title(self) -> &'static str {
         match self {
-            Self::BadRequest => "The request can't be read",
-            Self::Unauthorized => "A bearer token is needed",
+            Self::BadRequest => "The request is malformed",
+            Self::Unauthorized => "A bearer token is required",
             Self::InvalidToken => "The bearer token is not valid",
             Self::PaymentDeclined => "The payment was declined",
             Self::Forbidden => "The token does not allow this",
-            Self::NotFound => "There is no such thing",
-            Self::MethodNotAllowed => "The method is not allowed here",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "Method not allowed",
             Self::OutOfStock => "Not enough stock",
-            Self::Conflict => "Not possible in the present state",
-            Self::RequestInFlight => "A request with this Idempotency-Key is under way",
-            Self::PayloadTooLarge => "The body is too long",
+            Self::Conflict => "Not possible in the current state",
+            Self::RequestInFlight => "A request with this Idempotency-Key is in progress",
+            Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body must be application/json",
-            Self::Unprocessable => "The request can't be carried out as it stands",
-            Self::AmountMismatch => "The amount is not the catalogue's",
-            Self::IdempotencyKeyReused => "The Idempotency-Key was used with another body",
+            Self::Unprocessable => "The request is not valid",
+            Self::AmountMismatch => "The amount differs from the catalogue's price",
+            Self::IdempotencyKeyReused => "The Idempotency-Key was already used with a different body",
             Self::QuotaExceeded => "Request cannot be satisfied as assigned quota has been exceeded",
-            Self::HeadersTooLarge => "The headers are too long",
+            Self::HeadersTooLarge => "The headers are too large",
             Self::Internal | Self::Other => "Internal error",
-            Self::Unavailable => "Not available at the moment",
+            Self::Unavailable => "Temporarily unavailable",
         }
     }
 
-    /// What the answer asks for in `WWW-Authenticate` (RFC 6750, section 3).
+    /// The `WWW-Authenticate` header of the response (RFC 6750, section 3).
     pub fn challenge(self) -> Option<&'static str> {
         match self {
             Self::Unauthorized => Some("Bearer"),
@@ -153,7 +153,7 @@ impl ProblemType {
         }
     }
 
-    /// After how many seconds asking again may help: the `Retry-After` of the answer.
+    /// The `Retry-After` header of the response, in seconds.
     pub fn retry_after(self) -> Option<u32> {
         match self {
             Self::RequestInFlight | Self::Unavailable => Some(2),
@@ -165,37 +165,37 @@ impl ProblemType {
 /// A problem details object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The kind.
+    /// The problem type.
     #[serde(rename = "type")]
     #[schema(value_type = String, format = "uri", example = "urn:order-system:problem:out-of-stock")]
     pub kind: ProblemType,
-    /// The kind in a few words.
+    /// A short summary of the problem type.
     pub title: String,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
-    /// This case in a sentence.
+    /// One sentence about this occurrence of the problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The order that was recorded all the same.
+    /// The order that was recorded although the request failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
-    /// The policies of the rate limit that were exceeded: a `quota-exceeded` problem's.
+    /// The rate limit policies that were exceeded. Only in a `quota-exceeded` problem.
     #[serde(rename = "violated-policies", default, skip_serializing_if = "Vec::is_empty")]
     pub violated_policies: Vec<String>,
-    /// What to name when asking about a 5xx: the trace's id, which the logs carry too.
+    /// The trace id, for support requests about a 5xx. The logs have it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
 }
 
 impl Problem {
-    /// A problem of a kind, with its case in a sentence.
+    /// A problem with one sentence about this occurrence.
     pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         let detail = Some(detail.into());
         Self { detail, ..Self::bare(kind) }
     }
 
-    /// A problem that says no more than its kind.
+    /// A problem that says no more than its type.
     pub fn bare(kind: ProblemType) -> Self {
         let title = kind.title().to_owned();
         Self {
@@ -209,7 +209,7 @@ impl Problem {
         }
     }
 
-    /// The same problem, naming the order that was recorded.
+    /// The same problem with the id of the order that was recorded.
     pub fn for_order(self, order_id: OrderId) -> Self {
         Self { order_id: Some(order_id), ..self }
     }
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_of_another_version_is_still_read() {
+    fn unknown_problem_type_is_read_as_other() {
         let json = r#"{"type":"urn:order-system:problem:of-tomorrow","title":"New","status":418}"#;
         let problem: Problem = serde_json::from_str(json).unwrap();
         assert_eq!((problem.kind, problem.status), (ProblemType::Other, 418));

@@ -1,11 +1,11 @@
-//! Text that callers choose, of bounded length and without control characters, so that it can be stored, shown and logged as it is.
+//! Text that callers choose. Its length is limited and it has no control characters, so it can be stored, shown and logged as it is.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Text that is not of its kind's form.
+/// A text that has the wrong length or forbidden characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be {form}")]
 pub struct InvalidText {
@@ -13,7 +13,7 @@ pub struct InvalidText {
     form: &'static str,
 }
 
-/// Defines a text by who may be in it.
+/// Defines a text type by its allowed lengths and characters.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, $lengths:expr, $pattern:literal, $allowed:expr) => {
         $(#[$doc])*
@@ -55,7 +55,7 @@ macro_rules! text {
 }
 
 text!(
-    /// What people call a product: 1 to 200 characters, none of them a control character.
+    /// The display name of a product: 1 to 200 characters, none of them a control character.
     ProductName,
     "name",
     "1 to 200 characters without control characters",
@@ -65,8 +65,8 @@ text!(
 );
 
 text!(
-    /// What a payment provider charges: a token of the provider's for a card or an account, never the card itself. 1 to 255 printable
-    /// ASCII characters without spaces. It is a secret: its `Debug` does not show it.
+    /// The payment provider's token of a card or an account, never a card number. 1 to 255 printable ASCII characters without
+    /// spaces. It is a secret: its `Debug` output does not contain it.
     PaymentToken,
     "payment_token",
     "1 to 255 printable ASCII characters without spaces",
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_refused_however_they_are_written() {
+    fn control_characters_are_rejected_in_escaped_form_too() {
         for bad in [r#""""#, r#""a\u0000""#, r#""a\n""#, r#""\u009b""#, r#""\u007f""#] {
             assert!(serde_json::from_str::<ProductName>(bad).is_err(), "{bad}");
             assert!(serde_json::from_str::<PaymentToken>(bad).is_err(), "{bad}");
@@ -106,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_token_is_not_shown() {
+    fn debug_output_does_not_contain_the_payment_token() {
         let token: PaymentToken = "tok_approve".parse().unwrap();
         assert!(!format!("{token:?}").contains("approve"));
     }
 
     proptest! {
         #[test]
-        fn what_is_taken_is_given_back(text in "\\PC{0,300}") {
+        fn accepted_name_is_unchanged(text in "\\PC{0,300}") {
             let Ok(name) = text.parse::<ProductName>() else { return Ok(()) };
             prop_assert_eq!(String::from(name), text);
         }

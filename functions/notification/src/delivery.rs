@@ -19,10 +19,10 @@ pub(crate) async fn deliver(store: &Store, job: &NotificationJob) -> anyhow::Res
         Channel::Log => tracing::info!(
             order_id = %job.order_id,
             user_id = %job.user_id,
-            status = ?job.status,
+            status = ?job.event_type,
             "notification: order {} is {:?}",
             job.order_id,
-            job.status
+            job.event_type
         ),
     }
     store.delivered(job, (store.clock)()).await

@@ -23,7 +23,7 @@ impl Jobs {
         let queue_url: String = config::required("NOTIFICATION_JOBS_QUEUE_URL")?;
         let names: String = config::required("NOTIFICATION_CHANNELS")?;
         let channels = names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>();
-        let channels = channels.map_err(|error: String| anyhow::anyhow!("NOTIFICATION_CHANNELS is wrong: {error}"))?;
+        let channels = channels.context("NOTIFICATION_CHANNELS is wrong")?;
         Ok(Self::new(aws::sqs(&aws::sdk_config().await), queue_url, channels))
     }
 

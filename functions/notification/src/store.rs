@@ -52,9 +52,9 @@ impl Store {
             .table_name(&self.table)
             .set_item(Some(key(job)))
             .item("status", s("DELIVERING"))
-            .item("channel", s(job.channel.as_str()))
+            .item("channel", s(job.channel))
             .item("event_id", s(&job.event_id))
-            .item("order_status", serde_dynamo::to_attribute_value(job.status)?)
+            .item("order_status", serde_dynamo::to_attribute_value(job.event_type)?)
             .item("claimed_until_ms", millis(now + CLAIM))
             .condition_expression(
                 "attribute_not_exists(order_id) OR (#status = :delivering AND claimed_until_ms < :now)",
@@ -93,7 +93,7 @@ impl Store {
 }
 
 fn key(job: &NotificationJob) -> HashMap<String, AttributeValue> {
-    let delivery = format!("{}#{}", job.event_id, job.channel.as_str());
+    let delivery = format!("{}#{}", job.event_id, job.channel);
     HashMap::from([("order_id".into(), s(job.order_id)), ("event_channel".into(), s(delivery))])
 }
 

@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chassis::http::{Error, Json, Path, Query};
-use wire::OrderId;
-use wire::order::{OrderPage, OrderStatus, OrderView, PlaceOrder};
+use wire::order::{OrderPage, OrderView, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
+use wire::{OrderEventType, OrderId};
 
 use crate::listing::ListOrders;
 use crate::{IdempotencyKey, Order, Placed, Refused, Saga};
@@ -68,13 +68,13 @@ async fn cancel(State(saga): State<Saga>, Path(id): Path<OrderId>) -> Result<Res
 
 /// How an order at rest is answered: by its first rest, so that the answer is the same however often it is given.
 fn answer(order: &Order) -> Response {
-    let Some(view) = order.first_rest() else { return created(StatusCode::ACCEPTED, order.view()) };
+    let Some((event_type, view)) = order.first_outcome() else { return created(StatusCode::ACCEPTED, order.view()) };
     let refused = |kind, detail: &str| Error::from(Problem::new(kind, detail).for_order(view.order_id)).into_response();
-    match view.status {
-        OrderStatus::Rejected => refused(ProblemType::OutOfStock, "there are fewer pieces than ordered"),
-        OrderStatus::PaymentFailed => refused(ProblemType::PaymentDeclined, "nothing was charged"),
-        OrderStatus::Cancelled => refused(ProblemType::Conflict, "the order was cancelled before it was confirmed"),
-        _ => created(StatusCode::CREATED, view),
+    match event_type {
+        OrderEventType::Rejected => refused(ProblemType::OutOfStock, "there are fewer pieces than ordered"),
+        OrderEventType::PaymentFailed => refused(ProblemType::PaymentDeclined, "nothing was charged"),
+        OrderEventType::Cancelled => refused(ProblemType::Conflict, "the order was cancelled before it was confirmed"),
+        OrderEventType::Confirmed => created(StatusCode::CREATED, view),
     }
 }
 

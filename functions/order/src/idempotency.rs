@@ -13,7 +13,7 @@ use wire::order::PlaceOrder;
 use wire::problem::{Problem, ProblemType};
 use wire::{OrderId, UserId};
 
-use crate::Order;
+use crate::{Order, is_terminal};
 
 /// How long a key is remembered. After that it names another order.
 pub const RETENTION: Duration = Duration::hours(24);
@@ -68,7 +68,7 @@ pub(crate) fn fingerprint(request: &PlaceOrder) -> anyhow::Result<String> {
 
 /// Whether an order is so old that its key is forgotten. One that is not at rest keeps it.
 pub(crate) fn is_forgotten(order: &Order, now: DateTime<Utc>) -> bool {
-    order.status.is_final() && order.created_at + RETENTION <= now
+    is_terminal(order.status) && order.created_at + RETENTION <= now
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ mod place;
 pub mod recovery;
 pub mod relay;
 mod saga;
+mod state_machine;
 mod store;
-mod transition;
 
 pub use idempotency::{IdempotencyKey, RETENTION};
-pub use order::{GRACE, LEASE, Order, Rest};
+pub use order::{GRACE, LEASE, Order, OutboxEvent};
 pub use place::{Placed, Refused};
 pub use saga::Saga;
+pub use state_machine::{Phase, Step, Transition, is_terminal};
 pub use store::Store;
-pub use transition::{Step, Transition};

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde::Deserialize;
-use wire::order::{MAX_PAGE, PAGE};
+use wire::order::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use wire::{OrderId, UserId};
 
 /// The query of `GET /orders`.
@@ -26,19 +26,19 @@ pub(crate) struct ListOrders {
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// How many orders a page has at most: 1 to [`MAX_PAGE`], [`PAGE`] where nobody says.
+/// How many orders a page has at most: 1 to [`MAX_PAGE_SIZE`], [`DEFAULT_PAGE_SIZE`] where nobody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u8")]
 pub(crate) struct Limit(u8);
 
 /// A number that is no [`Limit`].
 #[derive(Debug, thiserror::Error)]
-#[error("limit must be from 1 to {MAX_PAGE}")]
+#[error("limit must be from 1 to {MAX_PAGE_SIZE}")]
 pub(crate) struct InvalidLimit;
 
 impl Default for Limit {
     fn default() -> Self {
-        Self(PAGE)
+        Self(DEFAULT_PAGE_SIZE)
     }
 }
 
@@ -46,7 +46,7 @@ impl TryFrom<u8> for Limit {
     type Error = InvalidLimit;
 
     fn try_from(number: u8) -> Result<Self, InvalidLimit> {
-        (1..=MAX_PAGE).contains(&number).then_some(Self(number)).ok_or(InvalidLimit)
+        (1..=MAX_PAGE_SIZE).contains(&number).then_some(Self(number)).ok_or(InvalidLimit)
     }
 }
 

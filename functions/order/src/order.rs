@@ -3,9 +3,13 @@
 use chrono::{DateTime, Duration, Utc};
 use telemetry::propagation::Carrier;
 use wire::inventory::Product;
-use wire::order::{OrderStatus, OrderView, PlaceOrder, PricedLine};
+use wire::order::{OrderView, PlaceOrder, PricedLine};
 use wire::problem::{Problem, ProblemType};
-use wire::{Currency, Line, Money, OrderEvent, OrderId, PaymentToken, TransactionId, UserId};
+use wire::{
+    Currency, Line, Money, OrderEvent, OrderEventType, OrderId, OrderStatus, PaymentToken, TransactionId, UserId,
+};
+
+use crate::state_machine::shows_charge;
 
 /// An order as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub struct Order {
     /// What was asked for, hashed, where it was placed with an Idempotency-Key.
     pub fingerprint: Option<String>,
     /// What has come of it: the outbox. Event n is the n-th.
-    pub events: Vec<Rest>,
+    pub events: Vec<OutboxEvent>,
     /// How many of its events are in Kafka.
     pub relayed: u32,
     /// Until when whoever works on it has it for himself, unless he gives it back.
@@ -40,14 +44,14 @@ pub struct Order {
     pub attempts: u32,
 }
 
-/// An order's coming to rest.
+/// An event in the outbox: the order reached a terminal state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rest {
-    /// Where.
-    pub status: OrderStatus,
-    /// When.
+pub struct OutboxEvent {
+    /// Which terminal state.
+    pub event_type: OrderEventType,
+    /// When the order reached it.
     pub occurred_at: DateTime<Utc>,
-    /// The context of the span that brought it there.
+    /// The context of the span in which the order reached it.
     pub trace_context: Carrier,
 }
 
@@ -106,16 +110,16 @@ impl Order {
 
     /// The events that are not known to be in Kafka, with the contexts of their causes.
     pub fn unrelayed(&self) -> impl Iterator<Item = (OrderEvent, &Carrier)> {
-        (1..).zip(&self.events).skip(self.relayed as usize).map(|(sequence, rest)| {
-            let order = Self { status: rest.status, ..self.clone() }.view();
-            (OrderEvent::new(&order, sequence, rest.occurred_at), &rest.trace_context)
+        (1..).zip(&self.events).skip(self.relayed as usize).map(|(sequence, event)| {
+            let OutboxEvent { event_type, occurred_at, trace_context } = event;
+            (OrderEvent::new(&self.view(), *event_type, sequence, *occurred_at), trace_context)
         })
     }
 
     /// The order as it first came to rest: what its placing is answered by, however often it is asked.
-    pub fn first_rest(&self) -> Option<OrderView> {
-        let first = self.events.first()?;
-        Some(Self { status: first.status, ..self.clone() }.view())
+    pub fn first_outcome(&self) -> Option<(OrderEventType, OrderView)> {
+        let event_type = self.events.first()?.event_type;
+        Some((event_type, Self { status: event_type.status(), ..self.clone() }.view()))
     }
 
     /// What is to be reserved.
@@ -126,8 +130,6 @@ impl Order {
 
     /// The order as its caller sees it.
     pub fn view(&self) -> OrderView {
-        use OrderStatus::{Cancelled, Cancelling, Confirmed, Paid};
-        let charged = matches!(self.status, Paid | Confirmed | Cancelling | Cancelled);
         OrderView {
             order_id: self.id,
             user_id: self.user_id.clone(),
@@ -135,7 +137,7 @@ impl Order {
             items: self.lines.clone(),
             amount: self.amount,
             currency: self.currency.clone(),
-            transaction_id: charged.then_some(TransactionId::of(self.id)),
+            transaction_id: shows_charge(self.status).then_some(TransactionId::of(self.id)),
             created_at: self.created_at,
         }
     }

@@ -8,11 +8,12 @@ use futures::future::try_join_all;
 use tokio::time::timeout;
 use tracing::{Instrument as _, info_span};
 use wire::inventory::Product;
-use wire::order::{OrderStatus, PlaceOrder};
+use wire::order::PlaceOrder;
 use wire::problem::{Problem, ProblemType};
 use wire::{Line, OrderId};
 
 use crate::idempotency::{IdempotencyKey, fingerprint, is_forgotten};
+use crate::state_machine::Cancellation;
 use crate::{Order, Saga, Transition};
 
 /// Longest time that a request waits for its order's rest: below the 25 s in which its caller wants an answer.
@@ -75,7 +76,7 @@ impl Saga {
             if known.fingerprint.as_ref() != Some(&fingerprint) {
                 return Err(Problem::bare(ProblemType::IdempotencyKeyReused).into());
             }
-            if known.first_rest().is_some() {
+            if known.first_outcome().is_some() {
                 return Ok(Placed::Before(known));
             }
             let claimed = self.store.claim(id, now).await?;
@@ -87,14 +88,16 @@ impl Saga {
     /// Cancels an order, if it can be, and takes it to its rest; none where there is no such order.
     pub async fn cancel(&self, id: OrderId) -> Result<Option<Placed>, Refused> {
         let Some(mut order) = self.store.order(id).await? else { return Ok(None) };
-        while Transition::Cancelling.from().contains(&order.status) {
-            order = self.record(&order, Transition::Cancelling).await?;
-        }
-        match order.status {
-            OrderStatus::Cancelled => Ok(Some(Placed::Before(order))),
-            // The lease, where there is one, is another's.
-            OrderStatus::Cancelling => Ok(Some(self.to_rest(None, order).await)),
-            _ => Err(Problem::new(ProblemType::Conflict, "nothing was sold").for_order(id).into()),
+        loop {
+            match Cancellation::of(order.status) {
+                Cancellation::Start => order = self.record(&order, Transition::Cancelling).await?,
+                // The lease, if there is one, is another attempt's.
+                Cancellation::Continue => return Ok(Some(self.to_rest(None, order).await)),
+                Cancellation::Done => return Ok(Some(Placed::Before(order))),
+                Cancellation::NothingSold => {
+                    return Err(Problem::new(ProblemType::Conflict, "nothing was sold").for_order(id).into());
+                }
+            }
         }
     }
 

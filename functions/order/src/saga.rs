@@ -9,12 +9,11 @@ use chassis::{aws, config};
 use chrono::{DateTime, Utc};
 use tracing::{Instrument as _, Span, info_span};
 use wire::inventory::{Reservation, Reserve, Settle};
-use wire::order::OrderStatus;
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::problem::ProblemType;
-use wire::{OrderId, TransactionId};
+use wire::{OrderId, OrderStatus, TransactionId};
 
-use crate::{Order, Step, Store, Transition};
+use crate::{Order, Phase, Step, Store, Transition};
 
 /// The orders table and the two services that a step may call.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ impl Saga {
 
     /// Takes an order to its rest, from wherever it is. An error leaves it where it is, recorded.
     pub async fn finish(&self, mut order: Order) -> anyhow::Result<Order> {
-        while let Some(step) = Step::of(order.status) {
+        while let Phase::Unfinished(step) = Phase::of(order.status) {
             let span = span(step);
             order = self.take(step, order).instrument(span).await?;
         }
@@ -74,10 +73,10 @@ impl Saga {
                     }
                 },
             },
-            Step::Undo => self.undo(&order).await?,
+            Step::Compensate => self.undo(&order).await?,
         };
         let recorded = self.record(&order, transition).await?;
-        if transition == Transition::Held && recorded.status == OrderStatus::Rejected {
+        if transition == Transition::Reserved && recorded.status == OrderStatus::Rejected {
             // Another attempt found too few pieces. What came since is not for this order.
             self.settle(&recorded, "release", "/inventory/reservations/{order_id}/release").await?;
         }
@@ -92,7 +91,7 @@ impl Saga {
         let body = Reserve { order_id: order.id, items: order.items() };
         let template = "/inventory/reservations";
         match self.inventory.post::<Reservation>("inventory/reservations", template, &body).await {
-            Ok(_) => Ok(Transition::Held),
+            Ok(_) => Ok(Transition::Reserved),
             Err(CallError::Problem(problem)) => match problem.kind {
                 ProblemType::OutOfStock | ProblemType::Unprocessable => Ok(Transition::Rejected),
                 // Released already: the reservation has expired.
@@ -179,6 +178,6 @@ fn span(step: Step) -> Span {
         Step::Reserve => info_span!("order.reserveInventory"),
         Step::Charge => info_span!("order.processPayment"),
         Step::Sell => info_span!("order.confirm"),
-        Step::Undo => info_span!("order.cancel"),
+        Step::Compensate => info_span!("order.cancel"),
     }
 }

@@ -15,13 +15,13 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
+use strum::VariantArray as _;
 use telemetry::propagation;
-use wire::OrderId;
-use wire::order::OrderStatus;
+use wire::{OrderId, OrderStatus};
 
-use crate::order::{GRACE, LEASE, Rest};
-use crate::store::item::{OrderItem, RestItem, UNFINISHED, key, millis};
-use crate::{Order, Transition};
+use crate::order::{GRACE, LEASE, OutboxEvent};
+use crate::store::item::{OrderItem, OutboxEventItem, UNFINISHED, key, millis};
+use crate::{Order, Phase, Transition, is_terminal};
 
 /// The table of orders and their events.
 #[derive(Debug, Clone)]
@@ -62,28 +62,30 @@ impl Store {
     /// beginning any more, as somebody else left it. Where it comes to rest, its event goes into the outbox, with the current
     /// span as its cause.
     pub async fn record(&self, order: &Order, transition: Transition, now: DateTime<Utc>) -> anyhow::Result<Order> {
-        let to = transition.to();
+        let to = transition.target();
         let mut update = self.update(order.id).expression_attribute_names("#status", "status");
         update = update.expression_attribute_values(":to", serde_dynamo::to_attribute_value(to)?);
         let mut names = Vec::new();
-        for (index, from) in transition.from().iter().enumerate() {
+        for (index, from) in transition.sources().iter().enumerate() {
             names.push(format!(":from{index}"));
             update =
                 update.expression_attribute_values(format!(":from{index}"), serde_dynamo::to_attribute_value(from)?);
         }
         let mut set = String::from("SET #status = :to");
-        if to.is_final() {
-            let trace_context = propagation::inject(&tracing::Span::current());
-            let rest = RestItem::from(&Rest { status: to, occurred_at: now, trace_context });
-            update = update
-                .expression_attribute_values(":rest", AttributeValue::L(vec![serde_dynamo::to_attribute_value(rest)?]))
-                .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
-            set += ", events = list_append(if_not_exists(events, :none), :rest) REMOVE lease_ms";
-        } else if transition == Transition::Cancelling {
+        if transition.reopens() {
             update = update
                 .expression_attribute_values(":unfinished", AttributeValue::S(UNFINISHED.into()))
                 .expression_attribute_values(":deadline", millis(now + GRACE));
             set += ", unfinished = :unfinished, deadline_ms = :deadline";
+        }
+        if let Phase::Terminal(event_type) = Phase::of(to) {
+            let trace_context = propagation::inject(&tracing::Span::current());
+            let event = OutboxEventItem::from(&OutboxEvent { event_type, occurred_at: now, trace_context });
+            let event = serde_dynamo::to_attribute_value(event)?;
+            update = update
+                .expression_attribute_values(":event", AttributeValue::L(vec![event]))
+                .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
+            set += ", events = list_append(if_not_exists(events, :none), :event) REMOVE lease_ms";
         }
         let update = update.update_expression(set).condition_expression(format!("#status IN ({})", names.join(", ")));
         match recorded(update.send().await)? {
@@ -140,13 +142,16 @@ impl Store {
             update.expression_attribute_values(":sequence", AttributeValue::N(sequence.to_string()))
         };
         const NEWS: &str = "size(events) >= :sequence AND (attribute_not_exists(relayed) OR relayed < :sequence)";
+        let terminal: Vec<_> = OrderStatus::VARIANTS.iter().filter(|status| is_terminal(**status)).collect();
+        let names: Vec<_> = (0..terminal.len()).map(|index| format!(":terminal{index}")).collect();
         let last = acknowledge(
             "SET relayed = :sequence REMOVE unfinished, deadline_ms, lease_ms",
-            &format!("{NEWS} AND size(events) = :sequence AND #status <> :cancelling"),
+            &format!("{NEWS} AND size(events) = :sequence AND #current IN ({})", names.join(", ")),
         );
-        let last = last
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":cancelling", serde_dynamo::to_attribute_value(OrderStatus::Cancelling)?);
+        let mut last = last.expression_attribute_names("#current", "status");
+        for (name, status) in names.into_iter().zip(terminal) {
+            last = last.expression_attribute_values(name, serde_dynamo::to_attribute_value(status)?);
+        }
         if recorded(last.send().await)?.is_none() {
             recorded(acknowledge("SET relayed = :sequence", NEWS).send().await)?;
         }

@@ -10,7 +10,7 @@ use wire::inventory::{Deduct, Product, PutProduct, Reservation, Reserve, Settle}
 use wire::order::{MAX_LINES, MAX_QUANTITY, OrderPage, OrderView, PlaceOrder};
 use wire::payment::{Payment, ProcessPayment, RefundPayment};
 use wire::problem::Problem;
-use wire::{NotificationJob, Object, OrderEvent};
+use wire::{JsonObject, NotificationJob, OrderEvent};
 
 fuzz_target!(|json: &[u8]| {
     // Bodies that callers send.
@@ -39,9 +39,9 @@ fuzz_target!(|json: &[u8]| {
 
 /// Parses a body as the functions do, and checks that serialising and parsing it again changes nothing.
 fn round_trip<T: Serialize + DeserializeOwned>(json: &[u8]) -> Option<T> {
-    let Object(parsed) = serde_json::from_slice::<Object<T>>(json).ok()?;
+    let JsonObject(parsed) = serde_json::from_slice::<JsonObject<T>>(json).ok()?;
     let written = serde_json::to_vec(&parsed).unwrap();
-    let Object(reparsed) = serde_json::from_slice::<Object<T>>(&written).unwrap();
+    let JsonObject(reparsed) = serde_json::from_slice::<JsonObject<T>>(&written).unwrap();
     assert_eq!(written, serde_json::to_vec(&reparsed).unwrap());
     Some(parsed)
 }

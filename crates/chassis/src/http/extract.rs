@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::Object;
+use wire::JsonObject;
 use wire::problem::{Problem, ProblemType};
 
 use crate::http::Error;
@@ -19,7 +19,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         match axum::Json::from_request(request, state).await {
-            Ok(axum::Json(Object(body))) => Ok(Self(body)),
+            Ok(axum::Json(JsonObject(body))) => Ok(Self(body)),
             Err(rejection) => Err(json_problem(&rejection).into()),
         }
     }

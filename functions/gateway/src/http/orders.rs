@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wire::OrderId;
-use wire::order::{OrderPage, OrderView, PAGE, PlaceOrder};
+use wire::order::{DEFAULT_PAGE_SIZE, OrderPage, OrderView, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
 
 use crate::http::forward::forward;
@@ -111,7 +111,7 @@ pub(super) async fn list(
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         (1..=MAX_CURSOR).contains(&cursor.len()) && cursor.bytes().all(allowed)
     };
-    let mut path = format!("orders?user_id={}&limit={}", caller.user_id, params.limit.unwrap_or(PAGE));
+    let mut path = format!("orders?user_id={}&limit={}", caller.user_id, params.limit.unwrap_or(DEFAULT_PAGE_SIZE));
     match params.cursor {
         Some(cursor) if is_cursor(&cursor) => path.push_str(&format!("&cursor={cursor}")),
         Some(_) => return Err(Problem::new(ProblemType::BadRequest, "cursor is not from an earlier page").into()),

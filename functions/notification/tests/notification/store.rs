@@ -3,8 +3,7 @@
 use chrono::{Duration, Utc};
 use notification::{Claim, Store};
 use test_dynamodb::TestDynamoDb;
-use wire::order::OrderStatus;
-use wire::{Channel, NotificationJob, OrderId};
+use wire::{Channel, NotificationJob, OrderEventType, OrderId};
 
 #[tokio::test]
 async fn a_job_is_delivered_once_and_a_lost_claim_runs_out() {
@@ -17,7 +16,7 @@ async fn a_job_is_delivered_once_and_a_lost_claim_runs_out() {
         channel: Channel::Log,
         order_id,
         user_id: "USER-001".parse().unwrap(),
-        status: OrderStatus::Confirmed,
+        event_type: OrderEventType::Confirmed,
     };
     let now = Utc::now();
     assert_eq!(store.claim(&job, now).await.unwrap(), Claim::Taken);

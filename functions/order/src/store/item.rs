@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use telemetry::propagation::Carrier;
-use wire::order::{OrderStatus, PricedLine};
-use wire::{Currency, Money, OrderId, PaymentToken, ProductId, UnitPrice, UserId};
+use wire::order::PricedLine;
+use wire::{Currency, Money, OrderEventType, OrderId, OrderStatus, PaymentToken, ProductId, UnitPrice, UserId};
 
 use crate::Order;
-use crate::order::Rest;
+use crate::order::OutboxEvent;
 
 /// The value of the sparse index's hash key: the same for all, because there are few at a time.
 pub(super) const UNFINISHED: &str = "unfinished";
@@ -30,7 +30,7 @@ pub(super) struct OrderItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    events: Vec<RestItem>,
+    events: Vec<OutboxEventItem>,
     #[serde(default, skip_serializing_if = "is_zero")]
     relayed: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,8 +53,9 @@ struct LineItem {
 
 /// An event of the outbox. Its number is its place.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RestItem {
-    status: OrderStatus,
+pub(super) struct OutboxEventItem {
+    #[serde(rename = "status")]
+    event_type: OrderEventType,
     occurred_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "HashMap::is_empty")]
     trace_context: Carrier,
@@ -78,10 +79,10 @@ pub(super) fn millis(at: DateTime<Utc>) -> AttributeValue {
     AttributeValue::N(at.timestamp_millis().to_string())
 }
 
-impl From<&Rest> for RestItem {
-    fn from(rest: &Rest) -> Self {
-        let Rest { status, occurred_at, trace_context } = rest.clone();
-        Self { status, occurred_at, trace_context }
+impl From<&OutboxEvent> for OutboxEventItem {
+    fn from(event: &OutboxEvent) -> Self {
+        let OutboxEvent { event_type, occurred_at, trace_context } = event.clone();
+        Self { event_type, occurred_at, trace_context }
     }
 }
 
@@ -103,7 +104,7 @@ impl From<&Order> for OrderItem {
             payment_token: order.payment_token.clone(),
             created_at: order.created_at,
             fingerprint: order.fingerprint.clone(),
-            events: order.events.iter().map(RestItem::from).collect(),
+            events: order.events.iter().map(OutboxEventItem::from).collect(),
             relayed: order.relayed,
             lease_ms: order.lease.map(|lease| lease.timestamp_millis()),
             unfinished: order.deadline.map(|_| UNFINISHED.into()),
@@ -125,7 +126,10 @@ impl TryFrom<OrderItem> for Order {
                 amount: Money::from_minor(line.amount_minor)?,
             })
         };
-        let rest = |RestItem { status, occurred_at, trace_context }| Rest { status, occurred_at, trace_context };
+        let event = |event: OutboxEventItem| {
+            let OutboxEventItem { event_type, occurred_at, trace_context } = event;
+            OutboxEvent { event_type, occurred_at, trace_context }
+        };
         Ok(Self {
             id: item.order_id,
             user_id: item.user_id,
@@ -136,7 +140,7 @@ impl TryFrom<OrderItem> for Order {
             payment_token: item.payment_token,
             created_at: item.created_at,
             fingerprint: item.fingerprint,
-            events: item.events.into_iter().map(rest).collect(),
+            events: item.events.into_iter().map(event).collect(),
             relayed: item.relayed,
             lease: item.lease_ms.and_then(DateTime::from_timestamp_millis),
             deadline: item.deadline_ms.and_then(DateTime::from_timestamp_millis),

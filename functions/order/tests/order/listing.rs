@@ -18,7 +18,8 @@ use chrono::{DateTime, Utc};
 use order::{Order, Store};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wire::order::{OrderPage, OrderStatus};
+use wire::OrderStatus;
+use wire::order::OrderPage;
 
 use crate::store::order;
 use crate::world::{Answer, DECLINED, ORDER, World};

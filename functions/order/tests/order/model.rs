@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use wire::OrderId;
-use wire::order::OrderStatus::{
-    self, Cancelled, Cancelling, Confirmed, Paid, PaymentFailed, Pending, Rejected, Reserved,
-};
+use wire::OrderStatus::{self, Cancelled, Cancelling, Confirmed, Paid, PaymentFailed, Pending, Rejected, Reserved};
 
 use crate::services::{Call, Fault};
 use crate::world::{Answer, World};
@@ -255,7 +253,11 @@ impl StateMachineTest for Real {
             let order = real.runtime.block_on(real.world.saga.store.order(id.parse::<OrderId>().unwrap()));
             let (order, expected) = (order.unwrap().unwrap(), &model.orders[key]);
             assert_eq!(order.status, expected.status, "key {key}");
-            assert_eq!(order.first_rest().map(|view| view.status), expected.answered, "key {key}");
+            assert_eq!(
+                order.first_outcome().map(|(event_type, _)| event_type.status()),
+                expected.answered,
+                "key {key}"
+            );
             assert_eq!(state.charges.get(id).copied(), expected.charge, "key {key}");
             let sold = state.reservations.get(id).is_some_and(|(_, state)| *state == "CONFIRMED");
             assert!(order.status != Confirmed || sold, "key {key}");

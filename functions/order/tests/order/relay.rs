@@ -6,8 +6,7 @@ use kafka_producer::Sent;
 use order::recovery::recover;
 use order::relay::{Topic, relay};
 use telemetry::propagation::Carrier;
-use wire::OrderEvent;
-use wire::order::OrderStatus;
+use wire::{OrderEvent, OrderEventType};
 
 use crate::world::{ORDER, World, late};
 
@@ -32,8 +31,8 @@ impl Topic for Memory {
 }
 
 impl Memory {
-    fn events(&self) -> Vec<(u32, OrderStatus)> {
-        self.records.lock().unwrap().iter().map(|(_, event, _)| (event.sequence, event.status)).collect()
+    fn events(&self) -> Vec<(u32, OrderEventType)> {
+        self.records.lock().unwrap().iter().map(|(_, event, _)| (event.sequence, event.event_type)).collect()
     }
 }
 
@@ -49,7 +48,7 @@ async fn an_orders_events_go_to_the_topic_in_their_order() {
         let stream = world.stream().await;
         assert_eq!(relay(&world.saga.store, &topic, stream).await.unwrap().batch_item_failures.len(), 0);
     }
-    assert_eq!(topic.events(), [(1, OrderStatus::Confirmed), (2, OrderStatus::Cancelled)]);
+    assert_eq!(topic.events(), [(1, OrderEventType::Confirmed), (2, OrderEventType::Cancelled)]);
     let (key, event, _) = topic.records.lock().unwrap()[1].clone();
     assert_eq!((key.as_str(), event.event_id), (placed.order_id(), format!("{key}:2")));
     assert_eq!(world.order(placed.order_id()).await.deadline, None, "nothing is left to do");
@@ -77,6 +76,6 @@ async fn an_event_that_the_stream_lost_comes_up_again() {
     assert_eq!(recover(&world.saga, late()).await.unwrap().finished, 1);
     assert_eq!(world.order(placed.order_id()).await.attempts, 1);
     relay(&world.saga.store, &topic, world.stream().await).await.unwrap();
-    assert_eq!(topic.events(), [(1, OrderStatus::Confirmed)]);
+    assert_eq!(topic.events(), [(1, OrderEventType::Confirmed)]);
     assert_eq!(recover(&world.saga, late() + chrono::Duration::hours(1)).await.unwrap().finished, 0);
 }

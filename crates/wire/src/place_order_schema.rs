@@ -1,5 +1,5 @@
-//! What `/openapi.json` says of a [`PlaceOrder`]: that it has one of two forms. Serde reads both as one type, because its refusals are
-//! then about a field and not about the forms.
+//! How `/openapi.json` describes a [`PlaceOrder`]: as one of two forms. Serde reads both forms as one type, because its errors can
+//! then name the field that is wrong; with two types they could only say that neither form fits.
 
 use std::borrow::Cow;
 
@@ -14,43 +14,43 @@ use crate::{Line, Money, PaymentToken, ProductId, UserId};
 /// An order of one product.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "it is there for its schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct OneProduct {
-    /// Who orders.
+    /// The user who places the order.
     user_id: UserId,
-    /// What.
+    /// The product.
     product_id: ProductId,
-    /// How many pieces.
+    /// The number of units.
     #[schema(minimum = 1, maximum = 10_000)]
     quantity: u32,
-    /// Of the other form: not given, or null.
+    /// Part of the other form: leave it out, or set it to null.
     #[schema(schema_with = null, required = false)]
     items: (),
-    /// What the caller expects to pay. The catalogue decides; a difference refuses the order.
+    /// The total that the caller expects to pay. The catalogue sets the price; an order with a different amount is rejected.
     amount: Option<Money>,
-    /// What the payment provider charges: a token of the provider's, never a card.
+    /// The payment provider's token of a card or an account, never a card number.
     payment_token: Option<PaymentToken>,
 }
 
 /// An order of several products.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "it is there for its schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct SeveralProducts {
-    /// Who orders.
+    /// The user who places the order.
     user_id: UserId,
-    /// What and how many, a product at most once.
+    /// The products and their numbers of units. A product is in at most one line.
     #[schema(min_items = 1, max_items = 25)]
     items: Vec<Line>,
-    /// Of the other form: not given, or null.
+    /// Part of the other form: leave it out, or set it to null.
     #[schema(schema_with = null, required = false)]
     product_id: (),
-    /// Of the other form: not given, or null.
+    /// Part of the other form: leave it out, or set it to null.
     #[schema(schema_with = null, required = false)]
     quantity: (),
-    /// What the caller expects to pay. The catalogue decides; a difference refuses the order.
+    /// The total that the caller expects to pay. The catalogue sets the price; an order with a different amount is rejected.
     amount: Option<Money>,
-    /// What the payment provider charges: a token of the provider's, never a card.
+    /// The payment provider's token of a card or an account, never a card number.
     payment_token: Option<PaymentToken>,
 }
 
