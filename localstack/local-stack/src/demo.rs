@@ -148,7 +148,7 @@ pub async fn notification(stack: &Stack, order_id: &str) -> Result<Value> {
 pub async fn complete_trace(stack: &Stack, trace_id: &str) -> Tree {
     let (mut spans, mut grown_at) = (0, Instant::now());
     let probe = || {
-        let found = stack.traces().connected(trace_id);
+        let found = stack.traces().linked_trace(trace_id);
         if found.len() != spans {
             (spans, grown_at) = (found.len(), Instant::now());
         }
@@ -158,7 +158,7 @@ pub async fn complete_trace(stack: &Stack, trace_id: &str) -> Tree {
     };
     match readiness::until("the complete trace", DEADLINE, probe).await {
         Ok(tree) => tree,
-        Err(_) => Tree::build(&stack.traces().connected(trace_id), trace_id),
+        Err(_) => Tree::build(&stack.traces().linked_trace(trace_id), trace_id),
     }
 }
 

@@ -1,12 +1,13 @@
-//! Which service calls which, for the Jaeger UI's System Architecture page.
+//! Which service calls which: the service graph of the Jaeger UI and of Grafana.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{model::Span, store::Store};
+use crate::model::Span;
+use crate::store::Store;
 
-/// Calls from one service to another.
+/// The calls from one service to another.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Dependency {
@@ -16,8 +17,8 @@ pub(crate) struct Dependency {
 }
 
 impl Store {
-    /// Counts the spans that began in the time range (nanoseconds since the epoch) under a span of another service. A link
-    /// counts like a parent: behind a queue it is the only sign of who called.
+    /// Counts the spans that started in the time range (nanoseconds since the Unix epoch) below a span of another service. A
+    /// link counts like a parent, because behind a queue it is the only reference to the caller.
     pub(crate) fn dependencies(&self, start: u64, end: u64) -> Vec<Dependency> {
         let inner = self.read();
         let mut calls = BTreeMap::<_, usize>::new();

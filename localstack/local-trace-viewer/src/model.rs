@@ -1,44 +1,47 @@
-//! A span as the viewer keeps it: OTLP's fields, with readable ids and JSON attributes.
+//! Spans as the viewer stores them: OTLP's fields, with ids as text and attributes as JSON.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Attributes by key. OTLP's bytes are base64 text, and a number that JSON lacks (NaN, infinity) is its name.
+/// Attributes by key. Bytes are base64 text, and numbers that JSON does not have (NaN, infinity) are their names.
 pub type Attributes = BTreeMap<String, serde_json::Value>;
 
-/// What one operation of one service did.
+/// One operation of one service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Span {
     /// 32 lower-case hex digits.
     pub trace_id: String,
     /// 16 lower-case hex digits.
     pub span_id: String,
-    /// None for the first span of a trace.
+    /// `None` for the first span of a trace.
     pub parent_span_id: Option<String>,
-    /// The W3C `tracestate` header; empty when there was none.
+    /// The W3C `tracestate` header, or an empty text.
     pub trace_state: String,
-    /// Spans, mostly of other traces, that led to this one.
+    /// Links to spans that caused this one, mostly in other traces.
     pub links: Vec<Link>,
-    /// Who made it.
+    /// The service instance that created the span.
     pub resource: Arc<Resource>,
-    /// The instrumentation scope's name.
+    /// The name of the instrumentation scope.
     pub scope: String,
-    /// The operation.
+    /// The name of the operation.
     pub name: String,
     /// The role in a remote call.
     pub kind: SpanKind,
     /// Nanoseconds since the Unix epoch.
     pub start_unix_nano: u64,
-    /// Zero when the span ended before it began.
+    /// Zero if the span's end is before its start.
     pub duration: Duration,
-    /// The span's own attributes; the resource has more.
+    /// The span's attributes, without those of the resource.
     pub attributes: Attributes,
-    /// How it ended.
+    /// The outcome.
     pub status: Status,
-    /// Set with [`Status::Error`] only.
+    /// Only set together with [`Status::Error`].
     pub status_message: String,
-    /// What happened meanwhile.
+    /// What happened during the span.
     pub events: Vec<Event>,
 }
 
@@ -48,7 +51,7 @@ impl Span {
         &self.resource.service
     }
 
-    /// What links name it by.
+    /// The reference by which links and children name this span.
     pub fn reference(&self) -> SpanRef {
         SpanRef { trace_id: self.trace_id.clone(), span_id: self.span_id.clone() }
     }
@@ -59,16 +62,16 @@ impl Span {
     }
 }
 
-/// The entity that spans come from: one instance of a service.
+/// One instance of a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
-    /// `service.name`, or `unknown_service` as the resource conventions ask.
+    /// `service.name`, or `unknown_service`, which is the default of the resource conventions.
     pub service: String,
-    /// All attributes, `service.name` among them.
+    /// All attributes, including `service.name`.
     pub attributes: Attributes,
 }
 
-/// Names one span in any trace.
+/// Identifies a span.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SpanRef {
     /// 32 lower-case hex digits.
@@ -77,34 +80,34 @@ pub struct SpanRef {
     pub span_id: String,
 }
 
-/// A cause that is not the parent, such as the message that a consumer read.
+/// A reference to a cause that is not the parent, such as the message that a consumer read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// The span that is linked to.
     #[serde(flatten)]
     pub target: SpanRef,
-    /// The link's own attributes.
+    /// The attributes of the link.
     pub attributes: Attributes,
 }
 
-/// Something that happened at one moment of a span.
+/// Something that happened at one point in time during a span.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Nanoseconds since the Unix epoch.
     pub time_unix_nano: u64,
-    /// The event's name.
+    /// The name of the event.
     pub name: String,
-    /// The event's attributes.
+    /// The attributes of the event.
     pub attributes: Attributes,
 }
 
-/// OpenTelemetry's span kinds; a span that states none is internal, as OTLP allows to assume.
+/// OpenTelemetry's span kinds. OTLP allows to treat a span without a kind as internal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SpanKind {
-    /// Within one process.
+    /// An operation within one process.
     Internal,
-    /// Answers a remote call.
+    /// Handles a remote call.
     Server,
     /// Makes a remote call.
     Client,
@@ -115,7 +118,7 @@ pub enum SpanKind {
 }
 
 impl SpanKind {
-    /// The lower-case name that Jaeger's `span.kind` tag has.
+    /// The name in lower case, as in Jaeger's tag `span.kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             SpanKind::Internal => "internal",
@@ -128,19 +131,19 @@ impl SpanKind {
 }
 
 impl fmt::Display for SpanKind {
-    /// Upper case, as the specification writes it.
+    /// The name in upper case, as in the specification.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.as_str().to_uppercase())
     }
 }
 
-/// How a span ended.
+/// The outcome of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Not stated, which is the usual success.
+    /// Not set, which normally means success.
     Unset,
-    /// Stated to be a success.
+    /// Explicitly a success.
     Ok,
     /// Failed.
     Error,

@@ -1,18 +1,19 @@
-//! From OTLP's spans to the viewer's.
+//! Converts OTLP's spans to the viewer's model.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value},
-    trace::v1::{self as proto, span::SpanKind as ProtoKind, status::StatusCode},
-};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1 as proto;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind as ProtoKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::Value;
 
 use crate::model::{Attributes, Event, Link, Resource, Span, SpanKind, SpanRef, Status};
 
-/// The request's spans. An `Err` stands for one that has no valid ids, which OTLP asks to reject.
+/// The spans of a request. An `Err` stands for a span with invalid ids, which must be rejected according to OTLP.
 pub(crate) fn spans(request: ExportTraceServiceRequest) -> impl Iterator<Item = Result<Span, InvalidId>> {
     request.resource_spans.into_iter().flat_map(|of_resource| {
         let resource = Arc::new(resource(of_resource.resource.unwrap_or_default().attributes));
@@ -23,7 +24,7 @@ pub(crate) fn spans(request: ExportTraceServiceRequest) -> impl Iterator<Item = 
     })
 }
 
-/// A trace id or span id of the wrong length, or all zeros.
+/// A trace id or span id that has the wrong length or consists of zeros.
 #[derive(Debug)]
 pub(crate) struct InvalidId;
 
@@ -103,7 +104,7 @@ fn value(proto: Option<AnyValue>) -> Value {
         Some(Proto::BytesValue(bytes)) => BASE64_STANDARD.encode(bytes).into(),
         Some(Proto::ArrayValue(array)) => array.values.into_iter().map(|any| value(Some(any))).collect(),
         Some(Proto::KvlistValue(map)) => map.values.into_iter().map(|pair| (pair.key, value(pair.value))).collect(),
-        // Belongs to profiles; OTLP asks the other signals to treat it as absent.
+        // Only used by profiles. Other signals must treat it as absent.
         Some(Proto::StringValueStrindex(_)) => Value::Null,
     }
 }

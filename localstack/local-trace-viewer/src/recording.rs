@@ -1,21 +1,19 @@
-//! What came in, as it came in: OTLP's export requests in three files of a folder, `traces.bin`, `metrics.bin` and `logs.bin`.
+//! A recording of all received OTLP requests: one file per signal (`traces.bin`, `metrics.bin`, `logs.bin`) in one folder.
 //!
-//! Each request stands there uncompressed behind its length ([protobuf's delimited form]), as the sender made it: fields that
-//! this program does not know are there too.
+//! Each request is stored uncompressed and byte-identical after its length ([protobuf's delimited form]), so it also contains
+//! the fields that this program does not know.
 //!
 //! [protobuf's delimited form]: https://protobuf.dev/programming-guides/techniques/#streaming
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest,
-};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use prost::Message;
 
@@ -24,7 +22,7 @@ use crate::otlp;
 
 /// An export request of one of the three signals.
 pub trait Signal: Message + Default {
-    /// The file of the signal in a recording's folder.
+    /// The signal's file in the folder of a recording.
     const FILE: &'static str;
 }
 
@@ -40,15 +38,16 @@ impl Signal for ExportLogsServiceRequest {
     const FILE: &'static str = "logs.bin";
 }
 
-/// A recording that is being made: its folder, locked for the writing of one request. Clones write the same one.
+/// A recording in progress: its folder, with a lock that is held while one request is written. Clones write to the same
+/// recording.
 #[derive(Clone, Debug)]
 pub struct Recording(Arc<Mutex<PathBuf>>);
 
 impl Recording {
-    /// An empty recording in a folder, which is made where it is not there.
+    /// Starts an empty recording in a folder, and creates the folder if it does not exist.
     ///
     /// # Errors
-    /// When the folder or a file in it cannot be written.
+    /// When the folder or its files cannot be written.
     pub fn create(dir: impl Into<PathBuf>) -> io::Result<Self> {
         let dir = dir.into();
         fs::create_dir_all(&dir)?;
@@ -69,8 +68,8 @@ impl Recording {
     }
 }
 
-/// The recorded requests of a signal as they came, to be decoded with [`Message::decode`]. The recording may still be made:
-/// a request that is not whole yet is left out.
+/// The recorded requests of a signal, to be decoded with [`Message::decode`]. The recording may be in progress: a request that is
+/// only partly written is left out.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -84,17 +83,17 @@ pub fn read<T: Signal>(dir: &Path) -> io::Result<impl Iterator<Item = Bytes> + u
     }))
 }
 
-/// The recorded spans that have valid ids, in the order in which they came.
+/// The recorded spans with valid ids, in the order of their arrival.
 ///
 /// # Errors
-/// When the file cannot be read, or a request in it is none.
+/// When the file cannot be read, or a recorded request is not valid protobuf.
 pub fn spans(dir: &Path) -> io::Result<Vec<Span>> {
     let requests = read::<ExportTraceServiceRequest>(dir)?.map(ExportTraceServiceRequest::decode);
     let requests = requests.collect::<Result<Vec<_>, _>>()?;
     Ok(requests.into_iter().flat_map(otlp::spans).flatten().collect())
 }
 
-/// The attributes of a metric or a log record in the form that a [`Span`] has them in.
+/// Converts the attributes of a metric or a log record to the form of a [`Span`]'s attributes.
 pub fn attributes(proto: Vec<KeyValue>) -> Attributes {
     otlp::attributes(proto)
 }

@@ -1,20 +1,20 @@
-//! Jaeger's trace search: what may be asked, and whether a span is an answer.
+//! Trace search: the parameters of `GET /api/traces`, and whether a span matches them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use jiff::SpanRelativeTo;
+use crate::jaeger_json;
+use crate::model::Span;
 
-use crate::{jaeger, model::Span};
-
-/// A search. A trace is found when one of its spans has everything that is asked for.
+/// A search. A trace matches if one of its spans meets all conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// The service's name.
     pub service: Option<String>,
     /// The span's name.
     pub operation: Option<String>,
-    /// Keys and values, looked for in the span's attributes, its resource's and its events', and in the tags that Jaeger
-    /// makes of kind and status (`error=true`).
+    /// Keys and values of tags. Tags are the attributes of the span, of its resource and of its events, and what Jaeger derives
+    /// from the span's kind and status (`error=true`).
     pub tags: Vec<(String, String)>,
     /// The earliest start, in nanoseconds since the Unix epoch.
     pub start: u64,
@@ -24,14 +24,14 @@ pub struct Query {
     pub min_duration: Duration,
     /// The longest duration.
     pub max_duration: Duration,
-    /// Traces at most.
+    /// Maximum number of traces.
     pub limit: usize,
-    /// Ask for these traces, and for nothing else.
+    /// If not empty, these traces are returned, and no other parameter has an effect.
     pub trace_ids: Vec<String>,
 }
 
 impl Default for Query {
-    /// Matches every span; 100 traces at most, as Jaeger does.
+    /// Matches every span. The limit is 100 traces, as in Jaeger.
     fn default() -> Self {
         Self {
             service: None,
@@ -47,7 +47,7 @@ impl Default for Query {
     }
 }
 
-/// A query parameter that cannot be understood.
+/// A query parameter that cannot be parsed.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("unable to parse param '{name}': {reason}")]
 pub struct BadParameter {
@@ -56,30 +56,27 @@ pub struct BadParameter {
 }
 
 impl Query {
-    /// From the URL's parameters, as Jaeger's API defines them: times in microseconds, durations like `1.2s` or `100ms`, `tags`
-    /// a JSON object of strings, `tag` a `key:value`, `lookback` like `1h` in place of `start`. An empty value counts as none.
+    /// Parses the parameters of a URL as Jaeger's API defines them: times in microseconds, durations like `1.2s` or `100ms`,
+    /// `tags` as a JSON object of strings. An empty value is the same as no value, and other parameters are ignored.
+    ///
+    /// # Errors
+    /// Names the parameter that cannot be parsed.
     pub fn parse(parameters: &[(String, String)]) -> Result<Self, BadParameter> {
         let mut query = Self::default();
-        let (mut start, mut lookback) = (None, None);
         for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
             let bad = |reason: &dyn ToString| BadParameter { name: name.clone(), reason: reason.to_string() };
-            let number = || value.parse::<u64>().map_err(|error| bad(&error));
+            let microseconds = || value.parse::<u64>().map_err(|error| bad(&error));
             let duration = || duration(value).map_err(|error| bad(&error));
             match name.as_str() {
                 "service" => query.service = Some(value.clone()),
                 "operation" => query.operation = Some(value.clone()),
                 "tags" => {
-                    let tags = serde_json::from_str::<std::collections::BTreeMap<String, String>>(value);
+                    let tags = serde_json::from_str::<BTreeMap<String, String>>(value);
                     query.tags.extend(tags.map_err(|error| bad(&error))?);
                 }
-                "tag" => {
-                    let (key, value) = value.split_once(':').ok_or_else(|| bad(&"expecting key:value"))?;
-                    query.tags.push((key.to_owned(), value.to_owned()));
-                }
-                "start" => start = Some(number()?.saturating_mul(1_000)),
-                // The whole of the last microsecond.
-                "end" => query.end = number()?.saturating_mul(1_000).saturating_add(999),
-                "lookback" if value != "custom" => lookback = Some(duration()?),
+                "start" => query.start = microseconds()?.saturating_mul(1_000),
+                // Includes the last microsecond.
+                "end" => query.end = microseconds()?.saturating_mul(1_000).saturating_add(999),
                 "minDuration" => query.min_duration = duration()?,
                 "maxDuration" => query.max_duration = duration()?,
                 "limit" => query.limit = value.parse().map_err(|error| bad(&error))?,
@@ -87,11 +84,6 @@ impl Query {
                 _ => {}
             }
         }
-        query.start = start.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let end = Duration::from_nanos(query.end).min(now);
-            lookback.map_or(0, |lookback| nanos(end.saturating_sub(lookback)))
-        });
         Ok(query)
     }
 
@@ -100,21 +92,17 @@ impl Query {
             && self.operation.as_ref().is_none_or(|operation| *operation == span.name)
             && (self.start..=self.end).contains(&span.start_unix_nano)
             && (self.min_duration..=self.max_duration).contains(&span.duration)
-            && self.tags.iter().all(|(key, value)| jaeger::has_tag(span, key, value))
+            && self.tags.iter().all(|(key, value)| jaeger_json::has_tag(span, key, value))
     }
 }
 
-/// A trace id as it may stand in a URL: in any case, and without leading zeros.
+/// Parses a trace id in a URL, which may be in upper case and lack leading zeros.
 pub(crate) fn trace_id(text: &str) -> Option<String> {
     let id = u128::from_str_radix(text, 16).ok()?;
     Some(format!("{id:032x}"))
 }
 
-fn nanos(duration: Duration) -> u64 {
-    duration.as_nanos().try_into().unwrap_or(u64::MAX)
-}
-
-/// Go's notation, which Jaeger's API uses and jiff understands, with the UI's days and weeks.
+/// Parses a duration in Go's notation, which Jaeger's API uses.
 fn duration(text: &str) -> Result<Duration, jiff::Error> {
-    text.parse::<jiff::Span>()?.to_duration(SpanRelativeTo::days_are_24_hours())?.try_into()
+    text.parse::<jiff::SignedDuration>()?.try_into()
 }

@@ -1,27 +1,24 @@
-//! The bounded store: the newest traces, an index of who links to whom, and counts of everything that came in.
+//! The bounded store: the newest traces, an index of the links between them, and counts of everything received.
 
-use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::Serialize;
 
-use crate::{
-    model::{Span, SpanKind, SpanRef},
-    otlp,
-    search::Query,
-};
+use crate::model::{Span, SpanRef};
+use crate::otlp;
+use crate::search::Query;
 
-/// How much a [`Store`] keeps. When a trace or a span more would not fit, the trace that began to arrive first is evicted.
+/// The limits of a [`Store`]. When they are exceeded, the trace whose first span arrived earliest is evicted.
 #[derive(Debug, Clone, Copy)]
 pub struct Capacity {
-    /// Traces at most.
+    /// Maximum number of traces.
     pub traces: usize,
-    /// Spans at most, of all traces together. One with a dozen attributes takes about 3.5 KB.
+    /// Maximum number of spans in all traces together. A span with a dozen attributes takes about 3.5 KB.
     pub spans: usize,
-    /// Spans of one trace at most; further ones are rejected.
+    /// Maximum number of spans in one trace. Further spans are rejected.
     pub spans_per_trace: usize,
 }
 
@@ -31,26 +28,26 @@ impl Default for Capacity {
     }
 }
 
-/// What came in since the start, and what became of it.
+/// What the store has received since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Traces that are kept now.
+    /// Traces in the store.
     pub traces: usize,
-    /// Spans that are kept now.
+    /// Spans in the store.
     pub spans: usize,
-    /// Spans that arrived, repeated and rejected ones included.
+    /// Spans received, including duplicates and rejected ones.
     pub spans_received: usize,
-    /// Spans that made room for newer traces.
+    /// Spans evicted in favour of newer traces.
     pub spans_evicted: usize,
-    /// Spans without valid ids, or beyond what one trace may have.
+    /// Spans rejected because of invalid ids or because their trace had too many spans.
     pub spans_rejected: usize,
-    /// Metric data points that arrived; they are not kept.
+    /// Metric data points received. They are not stored.
     pub metric_data_points: usize,
-    /// Log records that arrived; they are not kept.
+    /// Log records received. They are not stored.
     pub log_records: usize,
 }
 
-/// A thread-safe handle: clones share one store.
+/// A thread-safe handle to a store. Clones share the store.
 #[derive(Clone)]
 pub struct Store(Arc<RwLock<Inner>>);
 
@@ -60,7 +57,7 @@ impl Store {
         Self(Arc::new(RwLock::new(Inner { capacity, ..Inner::default() })))
     }
 
-    /// Keeps the request's spans and answers how many were rejected. A span that comes again replaces the first copy.
+    /// Stores the spans of a request; returns how many were rejected. A span that is received twice replaces its first version.
     pub fn ingest(&self, request: ExportTraceServiceRequest) -> usize {
         let mut inner = self.write();
         let before = inner.counts.spans_rejected;
@@ -75,29 +72,27 @@ impl Store {
         inner.counts.spans_rejected - before
     }
 
-    /// The spans of one trace, by start; empty when the trace is unknown.
+    /// The spans of one trace, sorted by start. Empty if the trace is unknown.
     pub fn trace(&self, trace_id: &str) -> Vec<Span> {
         let inner = self.read();
         by_start(inner.traces.get(trace_id).into_iter().flat_map(HashMap::values).cloned().collect())
     }
 
-    /// The trace together with the spans of other traces that are joined to it by links and began after it did, by start:
-    /// what follows from it, across any number of links, and the invocations that its spans ran in. 64 other traces at most.
-    pub fn connected(&self, trace_id: &str) -> Vec<Span> {
-        self.read().connected(trace_id)
+    /// The linked trace, sorted by start: the trace, and the spans of other traces that links join to it and that started after
+    /// it. These are its consequences, across any number of links, and the invocations in which its spans ran. At most 64
+    /// other traces are joined. Empty if the trace is unknown.
+    pub fn linked_trace(&self, trace_id: &str) -> Vec<Span> {
+        self.read().linked_trace(trace_id)
     }
 
-    /// The traces of which one span matches the query, newest first, without what is linked to them.
-    pub fn search(&self, query: &Query) -> Vec<Vec<Span>> {
+    /// The ids of the traces with a span that matches the query, newest first.
+    pub fn search(&self, query: &Query) -> Vec<String> {
         let inner = self.read();
-        let mut found: Vec<_> = inner
-            .traces
-            .values()
-            .filter(|trace| trace.values().any(|span| query.matches(span)))
-            .map(|trace| (trace.values().map(|span| span.start_unix_nano).min(), trace))
-            .collect();
-        found.sort_by_key(|(start, _)| std::cmp::Reverse(*start));
-        found.into_iter().take(query.limit).map(|(_, trace)| by_start(trace.values().cloned().collect())).collect()
+        let matching = inner.traces.iter().filter(|(_, trace)| trace.values().any(|span| query.matches(span)));
+        let mut found: Vec<_> =
+            matching.map(|(id, trace)| (trace.values().map(|span| span.start_unix_nano).min(), id)).collect();
+        found.sort_by_key(|(start, _)| Reverse(*start));
+        found.into_iter().take(query.limit).map(|(_, id)| id.clone()).collect()
     }
 
     /// The names of all services, sorted.
@@ -105,12 +100,12 @@ impl Store {
         self.read().spans().map(|span| span.service().to_owned()).collect()
     }
 
-    /// The names and kinds of a service's operations, sorted.
-    pub fn operations(&self, service: &str) -> BTreeSet<(String, SpanKind)> {
-        self.read().spans().filter(|span| span.service() == service).map(|s| (s.name.clone(), s.kind)).collect()
+    /// The names of a service's operations, sorted.
+    pub fn operations(&self, service: &str) -> BTreeSet<String> {
+        self.read().spans().filter(|span| span.service() == service).map(|span| span.name.clone()).collect()
     }
 
-    /// What came in, and what is kept.
+    /// What the store has received.
     pub fn counts(&self) -> Counts {
         let inner = self.read();
         Counts { traces: inner.traces.len(), ..inner.counts }
@@ -124,7 +119,7 @@ impl Store {
         self.write().counts.log_records += records;
     }
 
-    // A panic elsewhere leaves at worst one span half counted: going on is better than ending the viewer.
+    // Ignores poisoning: a panic during a write leaves at worst one span that is not counted correctly.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,16 +136,16 @@ pub(crate) type Trace = HashMap<String, Span>;
 pub(crate) struct Inner {
     capacity: Capacity,
     pub(crate) traces: HashMap<String, Trace>,
-    /// Trace ids, the first to arrive in front.
+    /// Trace ids in the order of their first span's arrival.
     arrivals: VecDeque<String>,
-    /// For a span that is linked to, the spans that link to it. The target itself may be unknown yet.
+    /// The spans that link to a span, which itself may not have arrived yet.
     pub(crate) linked_from: HashMap<SpanRef, BTreeSet<SpanRef>>,
     counts: Counts,
 }
 
 impl Inner {
-    pub(crate) fn span(&self, at: &SpanRef) -> Option<&Span> {
-        self.traces.get(&at.trace_id)?.get(&at.span_id)
+    pub(crate) fn span(&self, reference: &SpanRef) -> Option<&Span> {
+        self.traces.get(&reference.trace_id)?.get(&reference.span_id)
     }
 
     pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
@@ -180,12 +175,12 @@ impl Inner {
             self.counts.spans -= trace.len();
             self.counts.spans_evicted += trace.len();
             for span in trace.into_values() {
-                self.forget_links(&span);
+                self.remove_links(&span);
             }
         }
     }
 
-    fn forget_links(&mut self, span: &Span) {
+    fn remove_links(&mut self, span: &Span) {
         for link in &span.links {
             if let Some(sources) = self.linked_from.get_mut(&link.target) {
                 sources.remove(&span.reference());

@@ -1,25 +1,23 @@
-//! A picture's spans as one tree, for a terminal and for a test that asks whether a hop is missing.
+//! Spans as one tree, to print in a terminal and to check for missing hops.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use crate::model::{Span, SpanKind, SpanRef, Status};
 
-/// A span that must be there.
+/// A span that must be in a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
     /// `service.name`.
     pub service: String,
-    /// The span's exact name.
+    /// The exact name of the span.
     pub name: String,
-    /// The span's kind.
+    /// The kind of the span.
     pub kind: SpanKind,
 }
 
 impl Hop {
-    /// A hop of these three.
+    /// A hop with this service, name and kind.
     pub fn new(service: impl Into<String>, name: impl Into<String>, kind: SpanKind) -> Self {
         Self { service: service.into(), name: name.into(), kind }
     }
@@ -31,14 +29,14 @@ impl fmt::Display for Hop {
     }
 }
 
-/// Every span once, below its parent. Where a trace has no parent to be below, its first span hangs on the span that one of
-/// its spans links to (it follows from that), or else on the span that links to one of its spans.
+/// A tree that contains every span once, below its parent. The first span of a joined trace has no parent: it is attached to the
+/// span that a span of its trace links to (its trace follows from it), or else to the span that links to a span of its trace.
 pub struct Tree {
-    /// By start.
+    /// Sorted by start.
     spans: Vec<Span>,
-    /// For every span those below it, by start.
-    below: Vec<Vec<usize>>,
-    /// How spans without a parent here are attached.
+    /// The children of every span, sorted by start.
+    children: Vec<Vec<usize>>,
+    /// The spans that are attached by a link, with the span above them.
     attached: HashMap<usize, (usize, Relation)>,
     roots: Vec<usize>,
     orphans: Vec<usize>,
@@ -46,14 +44,15 @@ pub struct Tree {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Relation {
-    /// Something below links to the span above.
+    /// The lower trace links to the span above.
     FollowsFrom,
-    /// The span above links to something below.
+    /// The span above links to the lower trace.
     LinkedBy,
 }
 
 impl Tree {
-    /// Builds the tree of [`crate::Store::connected`]'s spans (or any others) around the given trace.
+    /// Builds the tree of a linked trace ([`Store::linked_trace`](crate::Store::linked_trace)), or of any other spans, with the
+    /// given trace at its root.
     pub fn build(spans: &[Span], root_trace_id: &str) -> Self {
         let mut spans = spans.to_vec();
         spans.sort_by_key(|span| span.start_unix_nano);
@@ -70,21 +69,21 @@ impl Tree {
             .collect();
         let attached = attach(&tops, &roots, &links);
 
-        let mut below = vec![Vec::new(); spans.len()];
+        let mut children = vec![Vec::new(); spans.len()];
         let mut orphans = Vec::new();
         for i in 0..spans.len() {
             match attached.get(&i).map(|(above, _)| *above) {
-                Some(above) => below[above].push(i),
+                Some(above) => children[above].push(i),
                 None if roots.contains(&i) => {}
                 None if tops[i] == i => orphans.push(i),
-                None => below[parents[i].unwrap_or(tops[i])].push(i),
+                None => children[parents[i].unwrap_or(tops[i])].push(i),
             }
         }
-        Self { spans, below, attached, roots, orphans }
+        Self { spans, children, attached, roots, orphans }
     }
 
-    /// One line a span, indented, in columns. `⇢ linked` marks a trace that follows from the span above it by a link,
-    /// `⇠ linked` one that the span above links to. Spans that nothing connects come last.
+    /// One line per span, indented, in columns. `⇢ linked` marks a trace that links to the span above it (it follows from that
+    /// span), `⇠ linked` one that the span above links to. Unconnected spans come last.
     pub fn render(&self) -> String {
         let mut lines = self.lines(&self.roots);
         let connected = lines.len();
@@ -103,25 +102,25 @@ impl Tree {
         text
     }
 
-    /// The hops that the connected part of the tree lacks.
+    /// The hops that are missing in the connected part of the tree.
     pub fn missing(&self, hops: &[Hop]) -> Vec<Hop> {
         let mut present = HashSet::new();
         let mut open = self.roots.clone();
         while let Some(i) = open.pop() {
             let span = &self.spans[i];
             present.insert((span.service(), span.name.as_str(), span.kind));
-            open.extend(&self.below[i]);
+            open.extend(&self.children[i]);
         }
         let absent = |hop: &&Hop| !present.contains(&(hop.service.as_str(), hop.name.as_str(), hop.kind));
         hops.iter().filter(absent).cloned().collect()
     }
 
-    /// The spans that nothing connects: their parent never arrived and no link leads to them. What is below them is not named.
+    /// The unconnected spans: their parent has not arrived, and no link leads to them. Spans below them are not included.
     pub fn orphans(&self) -> impl Iterator<Item = &Span> {
         self.orphans.iter().map(|i| &self.spans[*i])
     }
 
-    /// The span that this one's trace follows from, if it is the span by which a linked trace is attached.
+    /// The span that this span's trace follows from, if this is the first span of a joined trace.
     pub(crate) fn follows(&self, span: &Span) -> Option<&Span> {
         let start = self.spans.partition_point(|other| other.start_unix_nano < span.start_unix_nano);
         let found = (start..self.spans.len()).find(|i| self.spans[*i].reference() == span.reference())?;
@@ -129,7 +128,8 @@ impl Tree {
         (*relation == Relation::FollowsFrom).then(|| &self.spans[*above])
     }
 
-    /// The indented label of every span at and below the given ones. No recursion: a trace may be deeper than the stack.
+    /// The indented labels of the given spans and of all spans below them. Not recursive, because a trace may be too deep for the
+    /// call stack.
     fn lines(&self, tops: &[usize]) -> Vec<(String, &Span)> {
         let mut lines = Vec::new();
         let mut open: Vec<_> = tops.iter().rev().map(|top| (*top, String::new(), String::new())).collect();
@@ -141,16 +141,16 @@ impl Tree {
             };
             let span = &self.spans[i];
             lines.push((format!("{branch}{mark}{}  {}", span.service(), span.name), span));
-            for (n, below) in self.below[i].iter().rev().enumerate() {
+            for (n, child) in self.children[i].iter().rev().enumerate() {
                 let (fork, line) = if n == 0 { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-                open.push((*below, format!("{indent}{fork}"), format!("{indent}{line}")));
+                open.push((*child, format!("{indent}{fork}"), format!("{indent}{line}")));
             }
         }
         lines
     }
 }
 
-/// For every span the topmost one above it. Malformed spans that are each other's parents are cut at the first of them.
+/// The topmost ancestor of every span. If malformed spans are each other's parents, the first of them is the topmost.
 fn tops(parents: &[Option<usize>]) -> Vec<usize> {
     let mut tops: Vec<Option<usize>> = vec![None; parents.len()];
     for i in 0..parents.len() {
@@ -162,8 +162,8 @@ fn tops(parents: &[Option<usize>]) -> Vec<usize> {
                 break top;
             }
             if !seen.insert(at) {
-                let circle = path.iter().skip_while(|before| **before != at);
-                break circle.min().copied().unwrap_or(at);
+                let cycle = path.iter().skip_while(|before| **before != at);
+                break cycle.min().copied().unwrap_or(at);
             }
             path.push(at);
             match parents[at] {
@@ -176,7 +176,7 @@ fn tops(parents: &[Option<usize>]) -> Vec<usize> {
     tops.into_iter().enumerate().map(|(i, top)| top.unwrap_or(i)).collect()
 }
 
-/// The trace's first spans. A client may send its own trace context and never its span: then what is below that comes first.
+/// The first spans of the trace. If the client sent a trace context but not its own span, these are the spans below the client's.
 fn roots(spans: &[Span], tops: &[usize], trace_id: &str) -> Vec<usize> {
     let firsts = || (0..spans.len()).filter(|i| tops[*i] == *i && spans[*i].trace_id == trace_id);
     let parent = match firsts().find(|i| spans[*i].parent_span_id.is_none()) {
@@ -186,8 +186,8 @@ fn roots(spans: &[Span], tops: &[usize], trace_id: &str) -> Vec<usize> {
     firsts().filter(|i| spans[*i].parent_span_id == parent).collect()
 }
 
-/// Attaches traces to what is connected already, until no link leads further. What follows from a span goes first: a trace
-/// that could be attached both ways is shown as a consequence.
+/// Attaches traces to the connected ones until no link leads further. A trace that could be attached in both ways is attached as
+/// a consequence.
 fn attach(tops: &[usize], roots: &[usize], links: &[(usize, usize)]) -> HashMap<usize, (usize, Relation)> {
     let mut placed: HashSet<usize> = roots.iter().copied().collect();
     let mut attached = HashMap::new();

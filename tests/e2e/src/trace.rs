@@ -16,7 +16,7 @@ pub(crate) async fn check(fixture: &Fixture, trace_id: &str) -> Result<()> {
     ensure!(missing.is_empty(), "missing: {missing:?}\n{}", tree.render());
     ensure!(tree.orphans().next().is_none(), "not connected:\n{}", tree.render());
 
-    let spans = fixture.stack().traces().connected(trace_id);
+    let spans = fixture.stack().traces().linked_trace(trace_id);
     let by_id: HashMap<SpanRef, &Span> = spans.iter().map(|span| (span.reference(), span)).collect();
     for span in &spans {
         let Some(parent_span_id) = span.parent_span_id.clone() else { continue };

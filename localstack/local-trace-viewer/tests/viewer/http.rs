@@ -1,24 +1,22 @@
-use std::io::Write;
+use std::io::Write as _;
 
-use axum::{
-    body::{Body, to_bytes},
-    http::{Request, StatusCode, header::CONTENT_TYPE},
-    response::Response,
-};
+use axum::body::{Body, to_bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
 use local_trace_viewer::{Capacity, Store, app};
-use opentelemetry_proto::tonic::{
-    collector::{
-        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
-        trace::v1::ExportTraceServiceResponse,
-    },
-    common::v1::any_value::Value as Attribute,
-    logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
-    metrics::v1::{Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric::Data},
-    trace::v1::span::SpanKind as Kind,
-};
-use prost::Message;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Attribute;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind as Kind;
+use prost::Message as _;
 use serde_json::{Value, json};
-use tower::ServiceExt;
+use tower::ServiceExt as _;
 
 use crate::otlp::{NOTIFICATION, ORDER, RELAY, from, order, request, span, text, with};
 
@@ -54,7 +52,7 @@ fn named<'a>(trace: &'a Value, name: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn takes_gzip_over_a_real_socket_as_the_collector_sends_it() {
+async fn gzip_request_is_accepted_over_a_real_socket() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let store = Store::new(Capacity::default());
@@ -78,7 +76,7 @@ async fn takes_gzip_over_a_real_socket_as_the_collector_sends_it() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_not_protobuf_and_tells_how_many_spans_it_rejected() {
+async fn invalid_request_is_rejected_and_invalid_spans_are_counted() {
     let store = Store::new(Capacity::default());
     let status = |response: Response| response.status().as_u16();
     assert_eq!(status(post(&store, "/v1/traces", "application/json", b"{}".to_vec()).await), 415);
@@ -95,7 +93,7 @@ async fn refuses_what_is_not_protobuf_and_tells_how_many_spans_it_rejected() {
 }
 
 #[tokio::test]
-async fn counts_metrics_and_logs() {
+async fn metrics_and_logs_are_counted() {
     let store = Store::new(Capacity::default());
     let sum = Sum { data_points: vec![NumberDataPoint::default(); 3], ..Sum::default() };
     let metric = Metric { data: Some(Data::Sum(sum)), ..Metric::default() };
@@ -112,7 +110,7 @@ async fn counts_metrics_and_logs() {
 }
 
 #[tokio::test]
-async fn shows_parents_links_status_events_and_attributes_in_jaegers_form() {
+async fn trace_has_parents_links_status_events_and_attributes_in_jaegers_form() {
     let (status, trace) = get(&with_order(), &format!("/api/traces/{ORDER}")).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(spans(&trace).len(), 15);
@@ -149,15 +147,14 @@ async fn shows_parents_links_status_events_and_attributes_in_jaegers_form() {
 }
 
 #[tokio::test]
-async fn shows_the_one_trace_when_asked_and_its_links_as_other_traces() {
-    let (_, trace) = get(&with_order(), &format!("/api/traces/{NOTIFICATION}?linked=false")).await;
-    assert_eq!(spans(&trace).len(), 3);
+async fn link_to_an_earlier_trace_keeps_that_traces_id() {
+    let (_, trace) = get(&with_order(), &format!("/api/traces/{NOTIFICATION}")).await;
     let references = &named(&trace, "process order-notifications")["references"];
     assert_eq!(references[1]["traceID"], ORDER);
 }
 
 #[tokio::test]
-async fn tells_apart_the_instances_of_a_service() {
+async fn instances_of_a_service_are_separate_processes() {
     let store = Store::new(Capacity::default());
     for (instance, id) in [("1", 1), ("2", 2), ("1", 3)] {
         store.ingest(request(vec![from("order", instance, vec![span(0xa, id, 0, Kind::Server, "GET", id)])]));
@@ -169,7 +166,7 @@ async fn tells_apart_the_instances_of_a_service() {
 }
 
 #[tokio::test]
-async fn writes_attributes_with_their_types() {
+async fn attributes_have_their_types() {
     let values = [
         ("bool", Attribute::BoolValue(true), json!(true)),
         ("int64", Attribute::IntValue(-7), json!(-7)),
@@ -180,9 +177,7 @@ async fn writes_attributes_with_their_types() {
         ("string", Attribute::StringValue("ü".to_owned()), json!("ü")),
         (
             "string",
-            Attribute::ArrayValue(opentelemetry_proto::tonic::common::v1::ArrayValue {
-                values: vec![opentelemetry_proto::tonic::common::v1::AnyValue { value: Some(text("a")) }],
-            }),
+            Attribute::ArrayValue(ArrayValue { values: vec![AnyValue { value: Some(text("a")) }] }),
             json!("[\"a\"]"),
         ),
     ];
@@ -196,14 +191,12 @@ async fn writes_attributes_with_their_types() {
 }
 
 #[tokio::test]
-async fn answers_what_the_ui_asks() {
+async fn services_operations_search_comparison_and_dependencies_are_served() {
     let store = with_order();
     let (_, services) = get(&store, "/api/services").await;
     assert_eq!((&services["total"], &services["data"][0]), (&json!(6), &json!("gateway")));
     let (_, names) = get(&store, "/api/services/order-relay/operations").await;
     assert_eq!(names["data"], json!(["order-relay", "send order-notifications"]));
-    let (_, operations) = get(&store, "/api/operations?service=order&spanKind=server").await;
-    assert_eq!(operations["data"], json!([{ "name": "POST /orders", "spanKind": "server" }]));
     let (_, found) =
         get(&store, "/api/traces?service=order-relay&limit=20&lookback=1h&maxDuration&minDuration&start=0").await;
     let ids: Vec<_> = found["data"].as_array().unwrap().iter().map(|trace| &trace["traceID"]).collect();
@@ -227,13 +220,12 @@ async fn answers_what_the_ui_asks() {
 }
 
 #[tokio::test]
-async fn fails_in_jaegers_form() {
+async fn errors_have_jaegers_form() {
     let store = with_order();
     let failures = [
         ("/api/traces/e", 404, "trace not found"),
         ("/api/traces/xyz", 400, "cannot parse the trace id"),
         ("/api/traces?limit=many", 400, "unable to parse param 'limit': invalid digit found in string"),
-        ("/api/operations", 400, "parameter 'service' is required"),
         ("/api/metrics/calls?service=order", 501, "metrics querying is disabled"),
         ("/api/nothing", 404, "no such API"),
         ("/api/", 404, "no such API"),
@@ -246,7 +238,7 @@ async fn fails_in_jaegers_form() {
 }
 
 #[tokio::test]
-async fn serves_the_ui_at_all_of_its_pages() {
+async fn ui_is_served_at_all_of_its_pages() {
     for path in ["/", "/search", "/trace/abc"] {
         let response = send(&with_order(), Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");

@@ -1,6 +1,6 @@
-//! The viewer from outside: OTLP requests in; the store, the tree, and Jaeger's JSON out.
+//! Tests of the viewer through its public interface: OTLP requests in; the store, the tree and Jaeger's JSON out.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod http;
 mod otlp;

@@ -1,26 +1,23 @@
-//! OTLP requests made by hand, and the traces of one order.
+//! Builders of OTLP requests, and the traces of one order.
 
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
-    resource::v1::Resource,
-    trace::v1::{
-        ResourceSpans, ScopeSpans, Span, Status,
-        span::{Event, Link, SpanKind},
-        status::StatusCode,
-    },
-};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 
-/// The four traces of [`order`], as the API writes them.
+/// The ids of the four traces of [`order`], as the API writes them.
 pub(crate) const ORDER: &str = "0000000000000000000000000000000a";
 pub(crate) const NOTIFICATION: &str = "0000000000000000000000000000000b";
 pub(crate) const DELIVERY: &str = "0000000000000000000000000000000c";
 pub(crate) const RELAY: &str = "0000000000000000000000000000000d";
 
-/// When [`order`] begins.
+/// The start of [`order`], in milliseconds since the Unix epoch.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
 
-/// A span of 10 ms that begins `at_ms` after the start.
+/// A span that starts `at_ms` after [`START_MS`] and takes 10 ms.
 pub(crate) fn span(trace: u128, id: u64, parent: u64, kind: SpanKind, name: &str, at_ms: u64) -> Span {
     let start = (START_MS + at_ms) * 1_000_000;
     Span {
@@ -73,7 +70,7 @@ pub(crate) fn text(text: &str) -> Value {
     Value::StringValue(text.to_owned())
 }
 
-/// The spans of one instance of a service.
+/// Spans of one instance of a service.
 pub(crate) fn from(service: &str, instance: &str, spans: Vec<Span>) -> ResourceSpans {
     ResourceSpans {
         resource: Some(Resource {
@@ -93,7 +90,8 @@ pub(crate) fn request(resource_spans: Vec<ResourceSpans>) -> ExportTraceServiceR
     ExportTraceServiceRequest { resource_spans }
 }
 
-/// One order: HTTP in trace A; the relay's invocation in D, which A's message links to; the notification in B; its delivery in C.
+/// One order: the HTTP requests in trace A, the relay's invocation in D, which the message in A links to, the notification in B,
+/// and its delivery in C.
 pub(crate) fn order() -> ExportTraceServiceRequest {
     use SpanKind::{Client, Consumer, Internal, Producer, Server};
     const A: u128 = 0xa;

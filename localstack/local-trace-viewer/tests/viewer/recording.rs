@@ -1,24 +1,23 @@
 use std::fs;
 
-use axum::{
-    body::Body,
-    http::{Request, StatusCode, header::CONTENT_TYPE},
-};
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Request, StatusCode};
 use local_trace_viewer::{Capacity, Recording, Store, recording, recording_app};
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest,
-};
-use prost::Message;
-use tower::ServiceExt;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use tower::ServiceExt as _;
 
 use crate::otlp::order;
 
 #[tokio::test]
-async fn records_what_it_takes_as_it_came() {
+async fn accepted_requests_are_recorded_byte_identical() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::new(Capacity::default());
     let app = recording_app(store.clone(), Recording::create(dir.path()).unwrap());
-    // A field that nobody knows: number 100, an empty string.
+    // With a field that is not in the schema: number 100, an empty string.
     let request = [order().encode_to_vec(), vec![0xa2, 0x06, 0x00]].concat();
     for (path, body) in [("/v1/traces", &request), ("/v1/metrics", &vec![]), ("/v1/traces", &request)] {
         let post = Request::post(path).header(CONTENT_TYPE, "application/x-protobuf");
@@ -35,7 +34,7 @@ async fn records_what_it_takes_as_it_came() {
     assert_eq!(recording::read::<ExportLogsServiceRequest>(dir.path()).unwrap().count(), 0);
     assert_eq!(store.counts().spans_received, 30);
 
-    // As it looks while the last request is being written.
+    // The state of the file while the last request is being written.
     let file = dir.path().join("traces.bin");
     let written = fs::read(&file).unwrap();
     fs::write(&file, &written[..written.len() - 1]).unwrap();

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
-use local_trace_viewer::{Capacity, Store, model::SpanKind};
-use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind as Kind};
+use local_trace_viewer::{Capacity, Store, model};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind as Kind;
 
 use crate::otlp::{DELIVERY, NOTIFICATION, ORDER, RELAY, from, linked, order, request, span};
 
@@ -11,38 +12,37 @@ fn store(capacity: Capacity, spans: Vec<Span>) -> Store {
     store
 }
 
-fn names(spans: Vec<local_trace_viewer::model::Span>) -> Vec<String> {
+fn names(spans: Vec<model::Span>) -> Vec<String> {
     spans.into_iter().map(|span| span.name).collect()
 }
 
 #[test]
-fn knows_the_services_and_their_operations() {
+fn services_and_their_operations_are_listed() {
     let store = Store::new(Capacity::default());
     assert_eq!(store.ingest(order()), 0);
     let services = ["gateway", "inventory", "notification", "notification-delivery", "order", "order-relay"];
     assert_eq!(store.services(), services.map(str::to_owned).into());
-    let operations = [("POST", SpanKind::Client), ("POST /api/orders/", SpanKind::Server)];
-    assert_eq!(store.operations("gateway"), operations.map(|(name, kind)| (name.to_owned(), kind)).into());
+    assert_eq!(store.operations("gateway"), ["POST", "POST /api/orders/"].map(str::to_owned).into());
 }
 
 #[test]
-fn a_picture_has_what_came_of_the_trace_and_leaves_what_came_before() {
+fn linked_trace_contains_consequences_and_not_earlier_traces() {
     let store = Store::new(Capacity::default());
     store.ingest(order());
-    let traces = |id| store.connected(id).into_iter().map(|span| span.trace_id).collect::<BTreeSet<_>>();
+    let traces = |id| store.linked_trace(id).into_iter().map(|span| span.trace_id).collect::<BTreeSet<_>>();
     let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(traces(ORDER), ids(&[ORDER, NOTIFICATION, DELIVERY, RELAY]));
-    assert_eq!(store.connected(ORDER).len(), 15);
+    assert_eq!(store.linked_trace(ORDER).len(), 15);
     assert_eq!(traces(NOTIFICATION), ids(&[NOTIFICATION, DELIVERY]));
     assert_eq!(traces(DELIVERY), ids(&[DELIVERY]));
-    // Of the order's trace the relay's picture has the message alone.
+    // Of the order's trace, the linked trace of the relay contains only the message.
     assert_eq!(traces(RELAY), ids(&[ORDER, NOTIFICATION, DELIVERY, RELAY]));
-    assert_eq!(store.connected(RELAY).len(), 8);
-    assert!(store.connected("0000000000000000000000000000000e").is_empty());
+    assert_eq!(store.linked_trace(RELAY).len(), 8);
+    assert!(store.linked_trace("0000000000000000000000000000000e").is_empty());
 }
 
 #[test]
-fn orders_that_shared_invocations_stay_apart() {
+fn orders_that_share_invocations_have_separate_linked_traces() {
     const RELAY: u128 = 0xd;
     const BATCH: u128 = 0xb;
     let store = store(
@@ -59,21 +59,21 @@ fn orders_that_shared_invocations_stay_apart() {
             linked(span(0xf, 9, 0, Kind::Producer, "links to the batch", 8), BATCH, 6),
         ],
     );
-    assert_eq!(names(store.connected(ORDER)), ["my order", "relay", "send mine", "batch", "process mine"]);
+    assert_eq!(names(store.linked_trace(ORDER)), ["my order", "relay", "send mine", "batch", "process mine"]);
 }
 
 #[test]
-fn a_picture_has_a_bounded_number_of_traces() {
+fn linked_trace_has_at_most_64_other_traces() {
     let consumers = (0..100).map(|n| linked(span(0x100 + n, 9, 0, Kind::Consumer, "process", 1), 0xa, 1));
     let store = store(
         Capacity::default(),
         std::iter::once(span(0xa, 1, 0, Kind::Producer, "send", 0)).chain(consumers).collect(),
     );
-    assert_eq!(store.connected(ORDER).len(), 1 + 64);
+    assert_eq!(store.linked_trace(ORDER).len(), 1 + 64);
 }
 
 #[test]
-fn evicts_the_trace_that_came_first_and_its_links() {
+fn oldest_trace_is_evicted_with_its_links() {
     let capacity = Capacity { traces: 2, ..Capacity::default() };
     let store = store(
         capacity,
@@ -85,13 +85,13 @@ fn evicts_the_trace_that_came_first_and_its_links() {
         ],
     );
     assert!(store.trace(NOTIFICATION).is_empty());
-    assert_eq!(names(store.connected(ORDER)), ["kept"]);
+    assert_eq!(names(store.linked_trace(ORDER)), ["kept"]);
     let counts = store.counts();
     assert_eq!((counts.traces, counts.spans, counts.spans_received, counts.spans_evicted), (2, 2, 4, 2));
 }
 
 #[test]
-fn bounds_the_spans_of_a_trace_and_of_all_traces() {
+fn spans_of_one_trace_and_of_all_traces_are_limited() {
     let spans = |trace| (1..=3).map(move |id| span(trace, id, 0, Kind::Internal, "span", id));
     let long = store(Capacity { spans_per_trace: 2, ..Capacity::default() }, spans(0xa).collect());
     assert_eq!((long.trace(ORDER).len(), long.counts().spans_rejected), (2, 1));
@@ -101,7 +101,7 @@ fn bounds_the_spans_of_a_trace_and_of_all_traces() {
 }
 
 #[test]
-fn keeps_one_copy_of_a_span_that_comes_twice_and_none_without_ids() {
+fn duplicate_span_is_stored_once_and_span_without_ids_is_rejected() {
     let store = Store::new(Capacity::default());
     store.ingest(order());
     store.ingest(order());

@@ -1,17 +1,15 @@
-use local_trace_viewer::{
-    Capacity, Store,
-    model::SpanKind,
-    tree::{Hop, Tree},
-};
+use local_trace_viewer::model::SpanKind;
+use local_trace_viewer::tree::{Hop, Tree};
+use local_trace_viewer::{Capacity, Store};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as Kind;
 
 use crate::otlp::{ORDER, RELAY, from, linked, order, request, span};
 
 #[test]
-fn an_order_is_one_tree_over_its_four_traces() {
+fn order_with_four_traces_is_one_tree() {
     let store = Store::new(Capacity::default());
     store.ingest(order());
-    let tree = Tree::build(&store.connected(ORDER), ORDER);
+    let tree = Tree::build(&store.linked_trace(ORDER), ORDER);
     assert_eq!(tree.orphans().count(), 0);
     assert_eq!(
         tree.render(),
@@ -36,14 +34,14 @@ gateway  POST /api/orders/                                                   SER
 }
 
 #[test]
-fn names_the_hops_that_are_missing_from_the_connected_part() {
+fn hops_outside_the_connected_part_are_missing() {
     let store = Store::new(Capacity::default());
     store.ingest(request(vec![
         from("gateway", "1", vec![span(0xa, 1, 0, Kind::Server, "POST /api/orders/", 0)]),
-        // Its parent never arrives.
+        // The parent of this span does not arrive.
         from("order", "1", vec![span(0xa, 3, 2, Kind::Server, "POST /orders", 1)]),
     ]));
-    let tree = Tree::build(&store.connected(ORDER), ORDER);
+    let tree = Tree::build(&store.linked_trace(ORDER), ORDER);
     let there = Hop::new("gateway", "POST /api/orders/", SpanKind::Server);
     let wrong_kind = Hop::new("gateway", "POST /api/orders/", SpanKind::Client);
     let unconnected = Hop::new("order", "POST /orders", SpanKind::Server);
@@ -59,16 +57,16 @@ order  POST /orders         SERVER     10.0ms
 }
 
 #[test]
-fn begins_at_the_first_service_when_the_client_sent_the_trace_context() {
+fn tree_starts_at_the_first_service_if_the_client_sent_a_trace_context() {
     let store = Store::new(Capacity::default());
     store.ingest(request(vec![from("gateway", "1", vec![span(0xa, 1, 0xff, Kind::Server, "GET /api/orders", 0)])]));
-    let tree = Tree::build(&store.connected(ORDER), ORDER);
+    let tree = Tree::build(&store.linked_trace(ORDER), ORDER);
     assert_eq!(tree.orphans().count(), 0);
     assert_eq!(tree.missing(&[Hop::new("gateway", "GET /api/orders", SpanKind::Server)]), []);
 }
 
 #[test]
-fn shows_spans_once_that_are_each_others_parents_or_link_in_a_circle() {
+fn spans_that_are_each_others_parents_or_link_in_a_cycle_are_shown_once() {
     let store = Store::new(Capacity::default());
     store.ingest(request(vec![from(
         "loop",
@@ -81,9 +79,9 @@ fn shows_spans_once_that_are_each_others_parents_or_link_in_a_circle() {
             linked(linked(span(0xd, 5, 4, Kind::Server, "back", 4), 0xd, 4), 0xa, 1),
         ],
     )]));
-    let tree = Tree::build(&store.connected(ORDER), ORDER);
+    let tree = Tree::build(&store.linked_trace(ORDER), ORDER);
     let rendered = tree.render();
     assert_eq!(rendered.lines().filter(|line| *line != "not connected:").count(), 5, "{rendered}");
     assert_eq!(tree.orphans().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["two"]);
-    assert_eq!(Tree::build(&store.connected(RELAY), RELAY).orphans().count(), 0);
+    assert_eq!(Tree::build(&store.linked_trace(RELAY), RELAY).orphans().count(), 0);
 }

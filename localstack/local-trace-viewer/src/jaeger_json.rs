@@ -1,23 +1,20 @@
-//! From the viewer's spans to Jaeger's trace JSON, the form that its UI reads.
+//! Converts spans to Jaeger's trace JSON, which the Jaeger UI and Grafana read.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{
-    model::{Attributes, Event, Resource, Span, SpanRef, Status},
-    tree::Tree,
-};
+use crate::model::{Attributes, Event, Resource, Span, SpanRef, Status};
+use crate::tree::Tree;
 
-/// A trace as Jaeger's query API answers it.
+/// A trace in a response of Jaeger's query API.
 #[derive(Debug, Serialize)]
 pub(crate) struct Trace {
     #[serde(rename = "traceID")]
     trace_id: String,
     spans: Vec<JaegerSpan>,
     processes: BTreeMap<String, Process>,
-    warnings: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,7 +34,6 @@ struct JaegerSpan {
     logs: Vec<Log>,
     #[serde(rename = "processID")]
     process_id: String,
-    warnings: Option<Vec<String>>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -72,8 +68,8 @@ struct Tag {
     value: Value,
 }
 
-/// Shows the spans as one trace. The UI resolves references within one trace id only, so spans of other traces take the asked
-/// one; the tag `linked.trace_id` keeps their own.
+/// Converts a linked trace. The UI resolves references within one trace only, so all spans get the id of the requested trace.
+/// The tag `linked.trace_id` contains the real id of a span of another trace.
 pub(crate) fn trace(trace_id: &str, spans: &[Span]) -> Trace {
     let tree = Tree::build(spans, trace_id);
     let present: HashSet<SpanRef> = spans.iter().map(Span::reference).collect();
@@ -96,12 +92,11 @@ pub(crate) fn trace(trace_id: &str, spans: &[Span]) -> Trace {
                 tags: tags(span).chain(linked_tag(span, trace_id)).collect(),
                 logs: span.events.iter().map(log).collect(),
                 process_id: process_id(process),
-                warnings: None,
             }
         })
         .collect();
     let processes = resources.iter().enumerate().map(|(i, resource)| (process_id(i), process(resource))).collect();
-    Trace { trace_id: trace_id.to_owned(), spans, processes, warnings: None }
+    Trace { trace_id: trace_id.to_owned(), spans, processes }
 }
 
 /// Whether Jaeger would find the span by this tag. Values are compared as text.
@@ -113,16 +108,17 @@ pub(crate) fn has_tag(span: &Span, key: &str, value: &str) -> bool {
         || span.events.iter().flat_map(|event| log(event).fields).any(is)
 }
 
-/// The parent, the links, and for the first span of a linked trace what its trace follows from. The UI draws a span below
-/// the first reference that it finds in the trace, and parts of it look at the first one only: so those come first.
+/// The references of a span: its parent, its links, and for the first span of a joined trace the span that the trace follows
+/// from. References within the trace come first, because the UI draws a span below the first one that it can resolve, and in
+/// some places looks at the first one only.
 fn references(span: &Span, trace_id: &str, tree: &Tree, present: &HashSet<SpanRef>) -> Vec<Reference> {
     let parent = span.parent().map(|parent| ("CHILD_OF", parent));
     let links = span.links.iter().map(|link| ("FOLLOWS_FROM", link.target.clone()));
     let follows = tree.follows(span).map(|cause| ("FOLLOWS_FROM", cause.reference()));
     let mut references = Vec::new();
-    for (kind, at) in parent.into_iter().chain(links).chain(follows) {
-        let shown_in = if present.contains(&at) { trace_id.to_owned() } else { at.trace_id };
-        let reference = Reference { kind, trace_id: shown_in, span_id: at.span_id };
+    for (kind, target) in parent.into_iter().chain(links).chain(follows) {
+        let shown_in = if present.contains(&target) { trace_id.to_owned() } else { target.trace_id };
+        let reference = Reference { kind, trace_id: shown_in, span_id: target.span_id };
         if !references.contains(&reference) {
             references.push(reference);
         }
@@ -156,7 +152,7 @@ fn attribute_tags(attributes: &Attributes) -> impl Iterator<Item = Tag> {
 }
 
 fn tag(key: &str, value: &Value) -> Tag {
-    /// JavaScript reads larger integers wrongly: they go as text, as Jaeger's do.
+    /// JavaScript cannot represent larger integers exactly, so they are sent as text, as Jaeger does.
     const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
     let (kind, value) = match value {
         Value::Bool(_) => ("bool", value.clone()),
