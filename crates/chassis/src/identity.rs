@@ -1,4 +1,4 @@
-//! Which IAM roles may call an internal function.
+//! The IAM roles that may call an internal function.
 //!
 //! A function URL with `AuthType: AWS_IAM` verifies the signature and the permissions of a request, and puts the caller's role in
 //! the event (`requestContext.authorizer.iam.userArn`). [`AllowedCallers`] is a second check: a permission that was granted by

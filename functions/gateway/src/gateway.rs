@@ -1,4 +1,4 @@
-//! What the gateway's handlers and middleware use.
+//! The state that the gateway's handlers and middleware share.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ thread_local! {
     static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What the current thread has recorded. A test and all its tasks run on one thread.
+/// The telemetry that the current thread has recorded. A test and all its tasks run on one thread.
 pub(crate) struct Recorded;
 
 impl Recorded {

@@ -59,7 +59,8 @@ impl Authenticator {
     }
 }
 
-/// Whether nobody between the URL and this process can change the keys: with other keys, anyone could sign tokens.
+/// Whether the keys cannot be changed on their way from the URL to this process. An attacker who could replace them could sign
+/// tokens.
 fn is_tamper_proof(url: &Url) -> bool {
     match url.scheme() {
         "https" | "file" => true,

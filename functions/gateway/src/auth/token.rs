@@ -118,7 +118,7 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected, now: DateTime<Utc>)
 /// The id of the key that a token names (`kid`).
 ///
 /// # Errors
-/// What is wrong with the token whatever the keys are.
+/// Any error that can be found without a key.
 pub fn key_id(token: &str) -> Result<String, TokenError> {
     if token.len() > MAX_TOKEN {
         return Err(TokenError::TooLong);

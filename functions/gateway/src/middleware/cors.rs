@@ -15,7 +15,7 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, Default)]
 pub struct Cors(Vec<HeaderValue>);
 
-/// What a web page may send, and what it may read of a response. [`crate::http`] derives it from the routes.
+/// The methods and headers that a web page may use, and the response headers that it may read. [`crate::http`] derives it from the routes.
 pub(crate) struct Exposed {
     pub(crate) methods: Vec<Method>,
     pub(crate) request_headers: Vec<HeaderName>,

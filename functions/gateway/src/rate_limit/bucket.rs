@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::rate_limit::limit::{Limit, Micros};
 
-/// What a process knows of a bucket, and the tokens that it has taken from the table but not spent.
+/// A process's view of a bucket, and the tokens that it has taken from the table but not spent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bucket {
     /// The table's `tat` is this or later.
@@ -17,7 +17,7 @@ pub(super) struct Bucket {
     closed: Range<Micros>,
 }
 
-/// What to do with a request.
+/// The next step for a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It has a token.

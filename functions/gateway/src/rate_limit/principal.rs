@@ -1,10 +1,10 @@
-//! Whose requests share a bucket.
+//! The unit that a rate limit counts: a user or a source address.
 
 use std::net::IpAddr;
 
 use wire::UserId;
 
-/// Whose requests share a bucket.
+/// A user or a source address. All its requests share one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// The user of a valid token, whatever the source address.
