@@ -1,6 +1,6 @@
 //! The end-to-end tests: they start one stack on free ports and use it as a client would, one test after the other.
 //!
-//! They have a harness of their own, because they share the stack and it has to be stopped after the last test.
+//! They use a custom harness, because they share the stack and it has to be stopped after the last test.
 
 mod api;
 mod contract;
