@@ -11,14 +11,14 @@ use wire::problem::{Problem, ProblemType};
 use wire::{OrderEventType, OrderId};
 
 use crate::listing::ListOrders;
-use crate::{IdempotencyKey, Order, Placed, Refused, Saga};
+use crate::{IdempotencyKey, Order, Progress, Saga};
 
-/// The header by which a request says that it is the same as before.
+/// The request header that makes a repeated request return the same order.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The header of an answer that was given before.
+/// The response header that marks the answer to a repeated request.
 const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 
-/// The function's routes over the saga.
+/// The routes of the function.
 pub fn app(saga: Saga) -> Router {
     let router = Router::new()
         .route("/orders", get(list).post(place))
@@ -27,7 +27,7 @@ pub fn app(saga: Saga) -> Router {
     chassis::http::app(router.with_state(saga))
 }
 
-/// 201 with the confirmed order; 202 with the order as it is, where a step has no answer yet: order-recovery goes on with it.
+/// 201 with the confirmed order, or 202 with the order as it is if it is unfinished: order-recovery continues with it.
 async fn place(
     State(saga): State<Saga>,
     headers: HeaderMap,
@@ -36,64 +36,55 @@ async fn place(
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let key = keys.next().map(|key| IdempotencyKey::parse(key.as_bytes())).transpose()?;
     if keys.next().is_some() {
-        return Err(Problem::new(ProblemType::BadRequest, "there are two Idempotency-Keys").into());
+        return Err(Problem::new(ProblemType::BadRequest, "there is more than one Idempotency-Key").into());
     }
     Ok(match saga.place(&request, key.as_ref()).await? {
-        Placed::AtRest(order) => answer(&order),
-        Placed::Before(order) => ([(IDEMPOTENT_REPLAYED, "true")], answer(&order)).into_response(),
-        Placed::UnderWay(order) => created(StatusCode::ACCEPTED, order.view()),
+        Progress::Finished(order) => placed(&order),
+        Progress::AlreadyFinished(order) => ([(IDEMPOTENT_REPLAYED, "true")], placed(&order)).into_response(),
+        Progress::Unfinished(order) => with_location(StatusCode::ACCEPTED, order.view()),
     })
 }
 
 async fn order(State(saga): State<Saga>, Path(id): Path<OrderId>) -> Result<Json<OrderView>, Error> {
     let order = saga.store.order(id).await?;
-    order.map(|order| Json(order.view())).ok_or_else(|| none(id))
+    order.map(|order| Json(order.view())).ok_or_else(|| not_found(id))
 }
 
-/// 200 with a page of someone's orders, the newest first; 400 for a query of another form.
+/// 200 with one page of a user's orders, the newest first, or 400 for an invalid query.
 async fn list(State(saga): State<Saga>, Query(list): Query<ListOrders>) -> Result<Json<OrderPage>, Error> {
     let (orders, next) = saga.store.page(&list.user_id, list.limit, list.cursor).await?;
     let orders = orders.iter().map(Order::view).collect();
     Ok(Json(OrderPage { orders, next_cursor: next.map(|cursor| cursor.to_string()) }))
 }
 
-/// 200 with the cancelled order; 202 where a step has no answer yet; 409 where nothing was sold. Asked again, the same.
+/// 200 with the cancelled order, 202 if the cancellation is unfinished, or 409 if nothing was sold. A repeated request gets the
+/// same answer.
 async fn cancel(State(saga): State<Saga>, Path(id): Path<OrderId>) -> Result<Response, Error> {
-    let (status, order) = match saga.cancel(id).await?.ok_or_else(|| none(id))? {
-        Placed::AtRest(order) | Placed::Before(order) => (StatusCode::OK, order),
-        Placed::UnderWay(order) => (StatusCode::ACCEPTED, order),
+    let (status, order) = match saga.cancel(id).await?.ok_or_else(|| not_found(id))? {
+        Progress::Finished(order) | Progress::AlreadyFinished(order) => (StatusCode::OK, order),
+        Progress::Unfinished(order) => (StatusCode::ACCEPTED, order),
     };
     Ok((status, Json(order.view())).into_response())
 }
 
-/// How an order at rest is answered: by its first rest, so that the answer is the same however often it is given.
-fn answer(order: &Order) -> Response {
-    let Some((event_type, view)) = order.first_outcome() else { return created(StatusCode::ACCEPTED, order.view()) };
-    let refused = |kind, detail: &str| Error::from(Problem::new(kind, detail).for_order(view.order_id)).into_response();
+/// The answer for an order in a terminal state. It depends only on the order's first event, so that every repeated request gets it.
+fn placed(order: &Order) -> Response {
+    let Some((event_type, view)) = order.first_outcome() else {
+        return with_location(StatusCode::ACCEPTED, order.view());
+    };
+    let problem = |kind, detail: &str| Error::from(Problem::new(kind, detail).for_order(view.order_id)).into_response();
     match event_type {
-        OrderEventType::Rejected => refused(ProblemType::OutOfStock, "there are fewer pieces than ordered"),
-        OrderEventType::PaymentFailed => refused(ProblemType::PaymentDeclined, "nothing was charged"),
-        OrderEventType::Cancelled => refused(ProblemType::Conflict, "the order was cancelled before it was confirmed"),
-        OrderEventType::Confirmed => created(StatusCode::CREATED, view),
+        OrderEventType::Rejected => problem(ProblemType::OutOfStock, "there are fewer units than ordered"),
+        OrderEventType::PaymentFailed => problem(ProblemType::PaymentDeclined, "nothing was charged"),
+        OrderEventType::Cancelled => problem(ProblemType::Conflict, "the order was cancelled before it was confirmed"),
+        OrderEventType::Confirmed => with_location(StatusCode::CREATED, view),
     }
 }
 
-fn created(status: StatusCode, view: OrderView) -> Response {
+fn with_location(status: StatusCode, view: OrderView) -> Response {
     (status, [(header::LOCATION, format!("/orders/{}", view.order_id))], Json(view)).into_response()
 }
 
-fn none(id: OrderId) -> Error {
+fn not_found(id: OrderId) -> Error {
     Problem::new(ProblemType::NotFound, format!("there is no order {id}")).into()
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Problem(problem) => Self::Problem(problem),
-            Refused::Failed(error) => match error.downcast::<chassis::client::CallError>() {
-                Ok(call) => call.into(),
-                Err(error) => Self::Internal(error),
-            },
-        }
-    }
 }

@@ -1,7 +1,7 @@
-//! The Idempotency-Key of `POST /orders`, after the [IETF draft]: a key names one order of its caller, for 24 hours.
+//! The Idempotency-Key of `POST /orders`, after the [IETF draft]: a key names one order of one user, for 24 hours.
 //!
-//! The order's id is made from route, caller and key, so that the record of the key is the order itself: what a crash leaves of
-//! it, the next request with the key finds.
+//! The order's id is derived from the route, the user and the key, so the order itself is the record of the key. After a crash, the
+//! next request with the key finds the unfinished order.
 //!
 //! [IETF draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
@@ -15,19 +15,19 @@ use wire::{OrderId, UserId};
 
 use crate::{Order, is_terminal};
 
-/// How long a key is remembered. After that it names another order.
+/// How long a key names the same order. After that it names a new one.
 pub const RETENTION: Duration = Duration::hours(24);
 
-/// The longest key, in characters.
-const LONGEST: usize = 255;
+/// The maximum length of a key, in characters.
+const MAX_LENGTH: usize = 255;
 
-/// A key, as its caller chose it.
+/// A key, chosen by the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads the header's value: a string of structured fields (RFC 9651, section 3.3.3), `"…"`, or, as many callers send it, the
-    /// same without quotes.
+    /// Parses the header's value: a string of structured fields (RFC 9651, section 3.3.3), which is in double quotes. Many callers
+    /// send it without quotes, which is accepted too.
     pub fn parse(value: &[u8]) -> Result<Self, Problem> {
         let printable = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         let text = std::str::from_utf8(value).ok().map(|text| text.trim_matches(' ')).filter(|text| printable(text));
@@ -35,20 +35,20 @@ impl IdempotencyKey {
             Some(quoted) => unquote(quoted),
             None => Some(text.to_owned()).filter(|text| !text.contains(['"', '\\', ',', ';', ' '])),
         });
-        key.filter(|key| (1..=LONGEST).contains(&key.len())).map(Self).ok_or_else(|| {
+        key.filter(|key| (1..=MAX_LENGTH).contains(&key.len())).map(Self).ok_or_else(|| {
             let detail =
-                format!("Idempotency-Key must be a string of 1 to {LONGEST} printable ASCII characters in quotes");
+                format!("Idempotency-Key must be a string of 1 to {MAX_LENGTH} printable ASCII characters in quotes");
             Problem::new(ProblemType::BadRequest, detail)
         })
     }
 
-    /// The id of the order that a caller's key names. `generation` counts the times that the key was forgotten.
+    /// The id of the order that a user's key names. `generation` is the number of times that the key has expired.
     pub(crate) fn order_id(&self, user_id: &UserId, generation: u32) -> OrderId {
         OrderId::named(&["POST /orders", user_id.as_str(), &self.0, &generation.to_string()])
     }
 }
 
-/// The rest of a quoted string; none where it does not end as one.
+/// The text of a quoted string after its opening quote. `None` if the string is malformed.
 fn unquote(quoted: &str) -> Option<String> {
     let mut text = String::new();
     let mut characters = quoted.chars();
@@ -61,13 +61,13 @@ fn unquote(quoted: &str) -> Option<String> {
     }
 }
 
-/// What a request asks for, hashed: the same for the same request, however its JSON is written.
+/// A hash of a request. It does not depend on how the JSON is formatted.
 pub(crate) fn fingerprint(request: &PlaceOrder) -> anyhow::Result<String> {
     Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(serde_json::to_vec(request)?)))
 }
 
-/// Whether an order is so old that its key is forgotten. One that is not at rest keeps it.
-pub(crate) fn is_forgotten(order: &Order, now: DateTime<Utc>) -> bool {
+/// Whether the key of an order has expired. The key of an unfinished order never expires.
+pub(crate) fn has_expired(order: &Order, now: DateTime<Utc>) -> bool {
     is_terminal(order.status) && order.created_at + RETENTION <= now
 }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_a_string_with_or_without_quotes() {
+    fn key_may_be_in_quotes() {
         for (value, key) in [
             (r#""8e03978e-40d5-43e8-bc93-6894a57f9324""#, "8e03978e-40d5-43e8-bc93-6894a57f9324"),
             ("8e03978e-40d5-43e8-bc93-6894a57f9324", "8e03978e-40d5-43e8-bc93-6894a57f9324"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn malformed_key_is_rejected() {
         let long = "k".repeat(256);
         for value in ["", " ", "\"\"", "\"a", "a\"", "\"a\"b", "\"a\\b\"", "a b", "a,b", "\"a\", \"b\"", "ключ", &long]
         {
@@ -105,30 +105,30 @@ mod tests {
         assert!(IdempotencyKey::parse(b"\xff").is_err());
     }
 
-    /// A key in quotes, as the header has it.
+    /// The header's value for a key.
     fn quote(key: &str) -> String {
         format!("\"{}\"", key.replace('\\', r"\\").replace('"', r#"\""#))
     }
 
     proptest! {
         #[test]
-        fn no_bytes_are_taken_for_a_key_that_is_none(value: Vec<u8>, text in "[ \"\\\\,;a\t\u{b}\u{7f}ü]{0,12}") {
+        fn parsed_key_is_printable_and_survives_quoting(value: Vec<u8>, text in "[ \"\\\\,;a\t\u{b}\u{7f}ü]{0,12}") {
             for value in [value.as_slice(), text.as_bytes()] {
                 let Ok(IdempotencyKey(key)) = IdempotencyKey::parse(value) else { continue };
-                prop_assert!((1..=LONGEST).contains(&key.len()));
+                prop_assert!((1..=MAX_LENGTH).contains(&key.len()));
                 prop_assert!(key.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{:?}", key);
                 prop_assert_eq!(parse(&quote(&key)), Some(key));
             }
         }
 
         #[test]
-        fn every_printable_text_is_a_key_in_quotes(key in "[ -~]{1,255}") {
+        fn any_printable_text_in_quotes_is_a_key(key in "[ -~]{1,255}") {
             prop_assert_eq!(parse(&quote(&key)), Some(key));
         }
     }
 
     #[test]
-    fn a_key_is_its_callers() {
+    fn key_names_a_different_order_for_each_user_and_generation() {
         let key = IdempotencyKey::parse(b"k").unwrap();
         let [one, other] = ["USER-001", "USER-002"].map(|user| user.parse().unwrap());
         assert_eq!(key.order_id(&one, 0), key.order_id(&one, 0));

@@ -1,7 +1,7 @@
-//! Listing someone's orders: which page a request asks for.
+//! The query of a request that lists a user's orders.
 //!
-//! A cursor says where a page ended, by time and order, and not whose orders they were: that the request says, so that nobody gets
-//! to another's orders by a cursor. It is opaque to its callers.
+//! A cursor contains the time and the id of the last order of a page, but not the user. The user comes from the request, so a cursor
+//! does not give access to another user's orders. Callers treat cursors as opaque.
 
 use std::fmt;
 
@@ -16,22 +16,22 @@ use wire::{OrderId, UserId};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListOrders {
-    /// Whose.
+    /// The user.
     pub(crate) user_id: UserId,
-    /// At most how many.
+    /// The maximum number of orders on the page.
     #[serde(default)]
     pub(crate) limit: Limit,
-    /// After which; from the newest on where it is left out.
+    /// Where the previous page ended. If left out, the page starts with the newest order.
     #[serde(default)]
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// How many orders a page has at most: 1 to [`MAX_PAGE_SIZE`], [`DEFAULT_PAGE_SIZE`] where nobody says.
+/// The maximum number of orders on a page: 1 to [`MAX_PAGE_SIZE`], by default [`DEFAULT_PAGE_SIZE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u8")]
 pub(crate) struct Limit(u8);
 
-/// A number that is no [`Limit`].
+/// A number that is not a valid [`Limit`].
 #[derive(Debug, thiserror::Error)]
 #[error("limit must be from 1 to {MAX_PAGE_SIZE}")]
 pub(crate) struct InvalidLimit;
@@ -60,13 +60,13 @@ impl From<Limit> for u8 {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Cursor {
-    /// When it was placed, as its item says it: RFC 3339.
+    /// When it was placed, exactly as its item has it (RFC 3339).
     pub(crate) created_at: String,
     /// The order.
     pub(crate) order_id: OrderId,
 }
 
-/// A text that is no [`Cursor`].
+/// A text that is not a valid [`Cursor`].
 #[derive(Debug, thiserror::Error)]
 #[error("cursor must be the next_cursor of another page")]
 pub(crate) struct InvalidCursor;
@@ -81,16 +81,16 @@ impl TryFrom<String> for Cursor {
     type Error = InvalidCursor;
 
     fn try_from(text: String) -> Result<Self, InvalidCursor> {
-        /// As long as a time to the nanosecond. DynamoDB takes a text of any length for a time, but refuses a key that is too long.
-        const LONGEST: usize = "2026-11-22T10:00:00.123456789Z".len();
+        /// The length of a time with nanoseconds. A longer text could exceed DynamoDB's limit for the length of a key.
+        const MAX_LENGTH: usize = "2026-11-22T10:00:00.123456789Z".len();
         let decoded = BASE64_URL_SAFE_NO_PAD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let cursor =
             decoded.as_deref().and_then(|decoded| decoded.split_once(' ')).and_then(|(created_at, order_id)| {
-                let is_time = created_at.len() <= LONGEST && DateTime::parse_from_rfc3339(created_at).is_ok();
+                let is_time = created_at.len() <= MAX_LENGTH && DateTime::parse_from_rfc3339(created_at).is_ok();
                 let created_at = is_time.then(|| created_at.to_owned())?;
                 Some(Self { created_at, order_id: order_id.parse().ok()? })
             });
-        // One that is written otherwise than here is not from here.
+        // Only the form that this function sends is accepted.
         cursor.filter(|cursor| cursor.to_string() == text).ok_or(InvalidCursor)
     }
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
+    fn malformed_cursor_is_rejected() {
         let id = "019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77";
         let (time, endless) = ("2026-11-22T10:00:00Z", format!("2026-11-22T10:00:00.{}Z", "1".repeat(2_000)));
         assert!(Cursor::try_from(encode(&format!("{time} {id}"))).is_ok());
@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_taken_for_a_cursor_that_is_none(text in "\\PC{0,80}", bytes: Vec<u8>) {
+        fn random_text_is_not_a_cursor(text in "\\PC{0,80}", bytes: Vec<u8>) {
             for text in [text.clone(), encode(&text), BASE64_URL_SAFE_NO_PAD.encode(bytes)] {
                 prop_assert!(Cursor::try_from(text).is_err());
             }

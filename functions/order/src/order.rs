@@ -1,4 +1,4 @@
-//! An order, apart from all I/O.
+//! An order, without any I/O.
 
 use chrono::{DateTime, Duration, Utc};
 use telemetry::propagation::Carrier;
@@ -14,33 +14,33 @@ use crate::state_machine::shows_charge;
 /// An order as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// The order.
+    /// The order's id.
     pub id: OrderId,
-    /// Whose it is.
+    /// The user who placed it.
     pub user_id: UserId,
-    /// Where it is on its way.
+    /// The current status.
     pub status: OrderStatus,
-    /// What was ordered, at the catalogue's prices of that moment.
+    /// The lines, at the catalogue's prices when the order was placed.
     pub lines: Vec<PricedLine>,
-    /// What all of it costs.
+    /// The total of all lines.
     pub amount: Money,
-    /// In which currency.
+    /// The currency of all prices and amounts.
     pub currency: Currency,
-    /// What the provider charges.
+    /// The payment provider's token of a card or an account.
     pub payment_token: Option<PaymentToken>,
-    /// When it was placed.
+    /// When the order was placed.
     pub created_at: DateTime<Utc>,
-    /// What was asked for, hashed, where it was placed with an Idempotency-Key.
+    /// A hash of the request, if it had an Idempotency-Key.
     pub fingerprint: Option<String>,
-    /// What has come of it: the outbox. Event n is the n-th.
+    /// The outbox. The first event has sequence number 1.
     pub events: Vec<OutboxEvent>,
-    /// How many of its events are in Kafka.
+    /// How many of its events are relayed, that is, acknowledged by Kafka.
     pub relayed: u32,
-    /// Until when whoever works on it has it for himself, unless he gives it back.
+    /// When the lease of the current attempt ends, unless the attempt releases it earlier.
     pub lease: Option<DateTime<Utc>>,
-    /// When recovery takes it up; none where nothing is left to do.
+    /// When order-recovery continues with the order. `None` if no work is left.
     pub deadline: Option<DateTime<Utc>>,
-    /// How often recovery has taken it up.
+    /// How often order-recovery has continued with the order.
     pub attempts: u32,
 }
 
@@ -55,14 +55,16 @@ pub struct OutboxEvent {
     pub trace_context: Carrier,
 }
 
-/// How long one attempt has an order for itself: as long as the function may run.
+/// How long the lease of one attempt lasts: as long as the function may run.
 pub const LEASE: Duration = Duration::seconds(30);
-/// How long after an attempt began recovery takes the order up.
-pub const GRACE: Duration = Duration::seconds(60);
+/// How long after the start of an attempt order-recovery continues with the order.
+pub const RECOVERY_DELAY: Duration = Duration::seconds(60);
 
 impl Order {
-    /// The order that a request makes at the catalogue's prices; a problem where it can't be one.
-    /// `products` are the lines' products, in their order.
+    /// The new order of a request, at the catalogue's prices. `products` are the products of `lines`, in the same sequence.
+    ///
+    /// # Errors
+    /// A problem for the caller, for example if the request's `amount` differs from the total.
     pub fn place(
         id: OrderId,
         request: &PlaceOrder,
@@ -103,12 +105,12 @@ impl Order {
             events: Vec::new(),
             relayed: 0,
             lease: Some(now + LEASE),
-            deadline: Some(now + GRACE),
+            deadline: Some(now + RECOVERY_DELAY),
             attempts: 0,
         })
     }
 
-    /// The events that are not known to be in Kafka, with the contexts of their causes.
+    /// The events that are not relayed yet, each with the trace context of its cause.
     pub fn unrelayed(&self) -> impl Iterator<Item = (OrderEvent, &Carrier)> {
         (1..).zip(&self.events).skip(self.relayed as usize).map(|(sequence, event)| {
             let OutboxEvent { event_type, occurred_at, trace_context } = event;
@@ -116,13 +118,14 @@ impl Order {
         })
     }
 
-    /// The order as it first came to rest: what its placing is answered by, however often it is asked.
+    /// The type of the first event, and the order in that terminal state. The request that placed the order is answered from it, so
+    /// that a repeated request gets the same answer even if the order was cancelled in between.
     pub fn first_outcome(&self) -> Option<(OrderEventType, OrderView)> {
         let event_type = self.events.first()?.event_type;
         Some((event_type, Self { status: event_type.status(), ..self.clone() }.view()))
     }
 
-    /// What is to be reserved.
+    /// The lines to reserve.
     pub fn items(&self) -> Vec<Line> {
         let line = |line: &PricedLine| Line { product_id: line.product_id.clone(), quantity: line.quantity };
         self.lines.iter().map(line).collect()
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tutorials_order_costs_what_it_says() {
+    fn tutorial_order_costs_its_amount() {
         let body = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":199.99}"#;
         let order = place(body, &[product("USD")]).unwrap();
         assert_eq!(order.amount.minor(), 19_999);
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_decides_the_price() {
+    fn amount_that_differs_from_the_catalogue_is_rejected() {
         let body = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":0.01}"#;
         let problem = place(body, &[product("USD")]).unwrap_err();
         assert_eq!(problem.kind, ProblemType::AmountMismatch);
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_has_one_currency() {
+    fn products_in_different_currencies_are_rejected() {
         let body = r#"{"user_id":"U","items":[{"product_id":"A","quantity":1},{"product_id":"B","quantity":1}]}"#;
         let problem = place(body, &[product("USD"), product("EUR")]).unwrap_err();
         assert_eq!(problem.kind, ProblemType::Unprocessable);

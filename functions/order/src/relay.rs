@@ -1,8 +1,8 @@
-//! From the orders table's stream to Kafka: at least once, and in order, because the first failure ends the batch. The stream
-//! gives it again from there.
+//! Relays events from the orders table's stream to Kafka: at least once, and in sequence per order, because the first failure ends
+//! the batch and the stream delivers it again from there.
 //!
-//! What an order's item says is not in Kafka yet is sent, whichever write the stream tells of. So an event is not lost with a
-//! record of the stream: order-recovery's next write to the order brings it up again.
+//! For every record of the stream, all unrelayed events in the order's item are sent, whichever write the record is about. So an
+//! event is not lost with a record: the next write by order-recovery brings it into the stream again.
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -15,18 +15,18 @@ use wire::OrderEvent;
 
 use crate::{Store, store};
 
-/// Where events go.
+/// A topic for events: Kafka, or memory in a test.
 pub trait Topic {
     /// The topic's name.
     fn name(&self) -> &str;
 
-    /// Appends a record, and waits until the topic has it for good.
+    /// Appends a record and waits until it is acknowledged.
     fn append(&self, key: &str, value: Vec<u8>, headers: Carrier) -> impl Future<Output = anyhow::Result<Sent>>;
 }
 
 /// A topic of Kafka.
 pub struct KafkaTopic {
-    /// The way to the brokers.
+    /// The connection to the brokers.
     pub producer: Producer,
     /// The topic's name.
     pub name: String,
@@ -42,14 +42,18 @@ impl Topic for KafkaTopic {
     }
 }
 
-/// Sends the events that a batch's orders have for Kafka.
+/// Relays the unrelayed events of all orders in a batch.
 pub async fn relay(store: &Store, topic: &impl Topic, event: Event) -> anyhow::Result<DynamoDbEventResponse> {
     let mut response = DynamoDbEventResponse::default();
     for record in event.records {
         let sequence_number = record.change.sequence_number.clone();
         if let Err(error) = relay_record(store, topic, record).await {
             let number = sequence_number.as_deref().unwrap_or_default();
-            tracing::error!(sequence_number = number, error = format!("{error:#}"), "record {number} is not relayed");
+            tracing::error!(
+                sequence_number = number,
+                error = format!("{error:#}"),
+                "record {number} could not be relayed"
+            );
             let mut failure = DynamoDbBatchItemFailure::default();
             failure.item_identifier = sequence_number;
             response.batch_item_failures.push(failure);

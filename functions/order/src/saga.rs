@@ -1,7 +1,7 @@
-//! The saga: what an order's status says is done, the next step does, until the order has come to rest.
+//! The saga: runs the step that the order's status asks for, until the order is in a terminal state.
 //!
-//! Every step is keyed by the order's id and can be asked again, so that whoever finds an order half done, a request or
-//! order-recovery, just goes on. A step without an answer is not undone: whether it happened is not known.
+//! Every step is keyed by the order's id and can be repeated, so a request or order-recovery continues an unfinished order from the
+//! status it finds. A step with an unknown outcome is not undone, because it may not have happened.
 
 use chassis::client::{CallError, Connector, Service};
 use chassis::clock::Clock;
@@ -26,7 +26,7 @@ pub struct Saga {
 }
 
 impl Saga {
-    /// From `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, and `SERVICE_AUTH` ([`Connector::from_env`]).
+    /// Reads `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, and `SERVICE_AUTH` ([`Connector::from_env`]).
     pub async fn from_env() -> anyhow::Result<Self> {
         let sdk_config = aws::sdk_config().await;
         let store = Store::new(aws::dynamodb(&sdk_config), config::required("ORDERS_TABLE")?);
@@ -35,31 +35,31 @@ impl Saga {
         Ok(Self::new(store, inventory, connector.service("payment", config::base_url("PAYMENT_URL")?)))
     }
 
-    /// Over a store and the services.
+    /// A saga over a store and the two services.
     pub fn new(store: Store, inventory: Service, payment: Service) -> Self {
         Self { store, inventory, payment, clock: Utc::now }
     }
 
-    /// The same saga by another clock.
+    /// The same saga with another clock.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Takes an order to its rest, from wherever it is. An error leaves it where it is, recorded.
+    /// Brings an order to a terminal state, from any status. After an error, the order stays in the status that is recorded.
     pub async fn finish(&self, mut order: Order) -> anyhow::Result<Order> {
         while let Phase::Unfinished(step) = Phase::of(order.status) {
             let span = span(step);
-            order = self.take(step, order).instrument(span).await?;
+            order = self.run(step, order).instrument(span).await?;
         }
         Ok(order)
     }
 
-    /// Takes a step and records what came of it. If someone else was faster, the order comes back as they left it.
-    async fn take(&self, step: Step, order: Order) -> anyhow::Result<Order> {
+    /// Runs a step and records its outcome. If another attempt was faster, the order is returned as that attempt left it.
+    async fn run(&self, step: Step, order: Order) -> anyhow::Result<Order> {
         let transition = match step {
             Step::Reserve => self.reserve(&order).await?,
-            // That an order is charged is not recorded while all goes well: the sale says it too.
+            // PAID is not recorded unless the sale fails: CONFIRMED says it too.
             Step::Charge => match self.charge(&order).await? {
                 Transition::Charged => return Ok(Order { status: OrderStatus::Paid, ..order }),
                 other => other,
@@ -69,15 +69,15 @@ impl Saga {
                 Err(error) => match self.record(&order, Transition::Charged).await {
                     Ok(_) => return Err(error),
                     Err(unrecorded) => {
-                        return Err(error.context(format!("that it is paid is not recorded: {unrecorded:#}")));
+                        return Err(error.context(format!("the charge could not be recorded: {unrecorded:#}")));
                     }
                 },
             },
-            Step::Compensate => self.undo(&order).await?,
+            Step::Compensate => self.compensate(&order).await?,
         };
         let recorded = self.record(&order, transition).await?;
         if transition == Transition::Reserved && recorded.status == OrderStatus::Rejected {
-            // Another attempt found too few pieces. What came since is not for this order.
+            // Another attempt found too few units and rejected the order. This attempt reserved units that came in later.
             self.settle(&recorded, "release", "/inventory/reservations/{order_id}/release").await?;
         }
         Ok(recorded)
@@ -94,7 +94,7 @@ impl Saga {
             Ok(_) => Ok(Transition::Reserved),
             Err(CallError::Problem(problem)) => match problem.kind {
                 ProblemType::OutOfStock | ProblemType::Unprocessable => Ok(Transition::Rejected),
-                // Released already: the reservation has expired.
+                // The reservation has expired and is released.
                 ProblemType::Conflict => Ok(Transition::Cancelling),
                 _ => Err(CallError::Problem(problem).into()),
             },
@@ -113,8 +113,8 @@ impl Saga {
         }
     }
 
-    /// Charges an order. A charge without an answer is queried by its key, and asked for again only where there is none: by the
-    /// same key, so that even then there is one at the most.
+    /// Charges an order. A charge with an unknown outcome is looked up by its key. It is repeated only if it does not exist, with the
+    /// same key, so an order is charged at most once.
     async fn payment_of(&self, order: &Order) -> anyhow::Result<Payment> {
         let body = ProcessPayment {
             order_id: order.id,
@@ -127,7 +127,7 @@ impl Saga {
             Err(CallError::UnknownOutcome(error)) => error,
             known => return Ok(known?),
         };
-        tracing::warn!(order_id = %order.id, error = format!("{unknown:#}"), "the charge of {} has no answer", order.id);
+        tracing::warn!(order_id = %order.id, error = format!("{unknown:#}"), "the outcome of the charge of order {} is unknown", order.id);
         let path = format!("payment/{}", TransactionId::of(order.id));
         match self.payment.get(&path, "/payment/{transaction_id}").await {
             Err(CallError::Problem(problem)) if problem.kind == ProblemType::NotFound => Ok(process().await?),
@@ -138,7 +138,7 @@ impl Saga {
     async fn sell(&self, order: &Order) -> anyhow::Result<Transition> {
         match self.settle(order, "confirm", "/inventory/reservations/{order_id}/confirm").await {
             Ok(()) => Ok(Transition::Confirmed),
-            // The reservation has expired: there is nothing to sell any more.
+            // The reservation has expired: there is nothing left to sell.
             Err(CallError::Problem(problem))
                 if matches!(problem.kind, ProblemType::Conflict | ProblemType::NotFound) =>
             {
@@ -148,11 +148,15 @@ impl Saga {
         }
     }
 
-    async fn undo(&self, order: &Order) -> anyhow::Result<Transition> {
+    async fn compensate(&self, order: &Order) -> anyhow::Result<Transition> {
         let path = format!("payment/{}/refund", TransactionId::of(order.id));
         let body = RefundPayment { amount: order.amount, currency: order.currency.clone() };
         let payment: Payment = self.payment.post(&path, "/payment/{transaction_id}/refund", &body).await?;
-        anyhow::ensure!(payment.status != PaymentStatus::Approved, "the refund of {} left it charged", order.id);
+        anyhow::ensure!(
+            payment.status != PaymentStatus::Approved,
+            "order {} is still charged after its refund",
+            order.id
+        );
         self.settle(order, "release", "/inventory/reservations/{order_id}/release").await?;
         Ok(Transition::Cancelled)
     }
@@ -163,12 +167,12 @@ impl Saga {
         Ok(())
     }
 
-    /// Gives an order back that an attempt with that lease could not bring to rest, for whoever comes next.
-    pub(crate) async fn leave(&self, id: OrderId, lease: Option<DateTime<Utc>>, error: &anyhow::Error) {
+    /// Releases the lease of an attempt that could not bring its order to a terminal state, so that the next attempt need not wait.
+    pub(crate) async fn leave_to_recovery(&self, id: OrderId, lease: Option<DateTime<Utc>>, error: &anyhow::Error) {
         tracing::error!(order_id = %id, error = format!("{error:#}"), "order {id} is left to recovery");
         let Some(lease) = lease else { return };
-        if let Err(error) = self.store.give_back(id, lease).await {
-            tracing::error!(order_id = %id, error = format!("{error:#}"), "order {id} keeps its lease");
+        if let Err(error) = self.store.release_lease(id, lease).await {
+            tracing::error!(order_id = %id, error = format!("{error:#}"), "the lease of order {id} could not be released");
         }
     }
 }

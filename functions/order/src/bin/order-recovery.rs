@@ -1,4 +1,4 @@
-//! The order-recovery function: once a minute it takes up every order that was left half done.
+//! The order-recovery function: once per minute it continues with every unfinished order whose deadline has passed.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The order-relay function: events from the orders table's stream to Kafka.
+//! The order-relay function: relays events from the orders table's stream to Kafka.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! An order as an item of the table.
+//! The item of an order.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use wire::{Currency, Money, OrderEventType, OrderId, OrderStatus, PaymentToken, 
 use crate::Order;
 use crate::order::OutboxEvent;
 
-/// The value of the sparse index's hash key: the same for all, because there are few at a time.
+/// The hash key of the sparse index. All unfinished orders share one value, because there are few at a time.
 pub(super) const UNFINISHED: &str = "unfinished";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(super) struct OrderItem {
     currency: Currency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment_token: Option<PaymentToken>,
-    #[serde(serialize_with = "in_order")]
+    #[serde(serialize_with = "sortable")]
     created_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
@@ -51,7 +51,7 @@ struct LineItem {
     amount_minor: i64,
 }
 
-/// An event of the outbox. Its number is its place.
+/// An event in the outbox. Its sequence number is its position, from 1.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OutboxEventItem {
     #[serde(rename = "status")]
@@ -61,13 +61,13 @@ pub(super) struct OutboxEventItem {
     trace_context: Carrier,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// A time as text that is sorted as time is, because it is always as long: it is a key of the index of a user's orders.
-fn in_order<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+/// A time as text of a fixed length, so that texts sort like times: it is a key of the index of a user's orders.
+fn sortable<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Nanos, true))
 }
 

@@ -1,5 +1,5 @@
-//! Someone's orders, page by page. An index of keys alone says which they are: it costs a write unit when an order is placed, and
-//! none afterwards. The table says how they are now.
+//! Reads a user's orders page by page. The index has only keys, so it costs one write unit when an order is placed and none
+//! afterwards. The orders themselves are read from the table.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::store::{Store, order};
 const USER_ORDERS: &str = "user_orders";
 
 impl Store {
-    /// A page of someone's orders as they are now, the newest first, and where the next page goes on; none where this is the last
-    /// one. The index follows the table: a very new order may not be in it yet, and what is in it but not in the table is left out.
+    /// One page of a user's orders, the newest first, and the cursor of the next page, unless this is the last one. The index is
+    /// eventually consistent: a very new order may be missing, and a key whose order is not in the table is left out.
     pub(crate) async fn page(
         &self,
         user_id: &UserId,
@@ -41,7 +41,7 @@ impl Store {
             .key_condition_expression("user_id = :user")
             .expression_attribute_values(":user", user)
             .scan_index_forward(false)
-            // One more than is asked for says whether there is a next page.
+            // One more than requested, which shows whether there is a next page.
             .limit(i32::from(limit) + 1)
             .set_exclusive_start_key(start);
         #[derive(Deserialize)]
@@ -58,7 +58,7 @@ impl Store {
         Ok((page, last.map(|Entry { created_at, order_id }| Cursor { created_at, order_id })))
     }
 
-    /// The orders of at most 100 ids that exist, by their ids.
+    /// The orders with these ids that exist, by id. DynamoDB accepts at most 100 ids.
     async fn orders(&self, ids: impl Iterator<Item = OrderId>) -> anyhow::Result<HashMap<OrderId, Order>> {
         let mut pauses = ExponentialBuilder::new()
             .with_jitter()
@@ -74,10 +74,10 @@ impl Store {
                 let order = order(item)?;
                 found.insert(order.id, order);
             }
-            let unread = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
-            keys = unread.flat_map(|unread| unread.keys).collect();
+            let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
+            keys = unprocessed.flat_map(|unprocessed| unprocessed.keys).collect();
             if !keys.is_empty() {
-                let pause = pauses.next().ok_or_else(|| anyhow::anyhow!("DynamoDB leaves orders unread"))?;
+                let pause = pauses.next().ok_or_else(|| anyhow::anyhow!("DynamoDB leaves keys unprocessed"))?;
                 tokio::time::sleep(pause).await;
             }
         }

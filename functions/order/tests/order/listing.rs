@@ -1,4 +1,4 @@
-//! `GET /orders`: someone's orders, page by page.
+//! `GET /orders`: the pages of a user's orders.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use wire::OrderStatus;
 use wire::order::OrderPage;
 
+use crate::fixture::{Answer, DECLINED, Fixture, ORDER};
 use crate::store::order;
-use crate::world::{Answer, DECLINED, ORDER, World};
 
-/// Times of which some are equal, and of which the texts are of different lengths.
+/// Times that differ in their number of decimals.
 const TIMES: [&str; 6] = [
     "2026-11-22T10:00:00Z",
     "2026-11-22T10:00:00.000000001Z",
@@ -34,7 +34,7 @@ const TIMES: [&str; 6] = [
     "2026-11-22T10:00:01Z",
 ];
 
-impl World {
+impl Fixture {
     async fn list(&self, query: &str) -> Answer {
         self.call("GET", &format!("/orders?{query}"), None, "").await
     }
@@ -46,7 +46,7 @@ impl World {
         serde_json::from_value(answer.body).unwrap()
     }
 
-    /// All pages, one after the other.
+    /// All pages, in sequence.
     async fn pages(&self, user: &str, limit: usize) -> Vec<OrderPage> {
         let mut pages = vec![self.page(user, limit, None).await];
         while let Some(cursor) = pages.last().and_then(|page| page.next_cursor.clone()) {
@@ -55,7 +55,7 @@ impl World {
         pages
     }
 
-    /// Records an order that someone placed at a time.
+    /// Records an order that this user placed at this time.
     async fn record(&self, user: &str, created_at: &str) -> Order {
         let order = Order { user_id: user.parse().unwrap(), created_at: time(created_at), ..order() };
         assert!(self.saga.store.create(&order).await.unwrap());
@@ -68,15 +68,15 @@ fn time(text: &str) -> DateTime<Utc> {
 }
 
 #[tokio::test]
-async fn every_order_is_listed_as_it_is_now_the_newest_first() {
-    let world = World::with_stock(2).await;
-    let placed = world.record("USER-001", "2026-11-22T10:00:00Z").await.id.to_string();
-    let confirmed = world.place(None, ORDER).await.order_id().to_owned();
-    let rejected = world.place(None, ORDER).await.order_id().to_owned();
-    world.services.state().stock = 2;
-    let declined = world.place(None, DECLINED).await.order_id().to_owned();
+async fn orders_are_listed_with_their_current_status_newest_first() {
+    let fixture = Fixture::with_stock(2).await;
+    let placed = fixture.record("USER-001", "2026-11-22T10:00:00Z").await.id.to_string();
+    let confirmed = fixture.place(None, ORDER).await.order_id().to_owned();
+    let rejected = fixture.place(None, ORDER).await.order_id().to_owned();
+    fixture.services.state().stock = 2;
+    let declined = fixture.place(None, DECLINED).await.order_id().to_owned();
 
-    let page = world.list("user_id=USER-001").await;
+    let page = fixture.list("user_id=USER-001").await;
     let listed: Vec<_> = page.body["orders"].as_array().unwrap().iter().collect();
     let ids: Vec<_> = listed.iter().map(|order| order["order_id"].as_str().unwrap()).collect();
     assert_eq!(ids, [&declined, &rejected, &confirmed, &placed]);
@@ -84,38 +84,38 @@ async fn every_order_is_listed_as_it_is_now_the_newest_first() {
     assert_eq!(statuses, ["PAYMENT_FAILED", "REJECTED", "CONFIRMED", "PENDING"]);
     assert_eq!(page.body.get("next_cursor"), None);
     for (id, listed) in ids.iter().zip(listed) {
-        assert_eq!(world.get(id).await.body, *listed);
+        assert_eq!(fixture.get(id).await.body, *listed);
     }
 
-    world.cancel(&confirmed).await;
-    assert_eq!(world.page("USER-001", 9, None).await.orders[2].status, OrderStatus::Cancelled);
+    fixture.cancel(&confirmed).await;
+    assert_eq!(fixture.page("USER-001", 9, None).await.orders[2].status, OrderStatus::Cancelled);
 }
 
 #[tokio::test]
-async fn someone_without_orders_has_an_empty_page() {
-    let world = World::with_stock(0).await;
-    world.record("USER-002", "2026-11-22T10:00:00Z").await;
-    assert_eq!(world.list("user_id=USER-001").await.body, json!({ "orders": [] }));
+async fn user_without_orders_gets_an_empty_page() {
+    let fixture = Fixture::with_stock(0).await;
+    fixture.record("USER-002", "2026-11-22T10:00:00Z").await;
+    assert_eq!(fixture.list("user_id=USER-001").await.body, json!({ "orders": [] }));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn pages_have_every_order_once_and_nobody_elses(
+    fn pages_contain_each_order_of_the_user_once_and_no_others(
         orders in prop::collection::vec((0..2_usize, 0..TIMES.len()), 0..12),
         limit in 1..7_usize,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let users = ["USER-001", "USER-0010"];
-            let world = World::with_stock(0).await;
+            let fixture = Fixture::with_stock(0).await;
             let mut placed: [BTreeSet<String>; 2] = Default::default();
             for (user, time) in orders {
-                placed[user].insert(world.record(users[user], TIMES[time]).await.id.to_string());
+                placed[user].insert(fixture.record(users[user], TIMES[time]).await.id.to_string());
             }
             for (user, placed) in users.into_iter().zip(placed) {
-                let pages = world.pages(user, limit).await;
+                let pages = fixture.pages(user, limit).await;
                 prop_assert_eq!(pages.len(), placed.len().div_ceil(limit).max(1));
                 for page in &pages {
                     prop_assert!(page.orders.len() == limit || page.next_cursor.is_none());
@@ -131,41 +131,41 @@ proptest! {
 }
 
 #[tokio::test]
-async fn orders_that_are_placed_meanwhile_move_nothing() {
-    let world = World::with_stock(0).await;
+async fn order_placed_between_two_pages_does_not_change_the_second() {
+    let fixture = Fixture::with_stock(0).await;
     for time in &TIMES[..5] {
-        world.record("USER-001", time).await;
+        fixture.record("USER-001", time).await;
     }
-    let expected: Vec<_> = world.page("USER-001", 5, None).await.orders;
-    let first = world.page("USER-001", 2, None).await;
-    world.record("USER-001", TIMES[5]).await;
-    world.record("USER-001", TIMES[4]).await;
-    let second = world.page("USER-001", 3, first.next_cursor.as_deref()).await;
+    let expected: Vec<_> = fixture.page("USER-001", 5, None).await.orders;
+    let first = fixture.page("USER-001", 2, None).await;
+    fixture.record("USER-001", TIMES[5]).await;
+    fixture.record("USER-001", TIMES[4]).await;
+    let second = fixture.page("USER-001", 3, first.next_cursor.as_deref()).await;
     let listed: Vec<_> = first.orders.into_iter().chain(second.orders).collect();
     assert_eq!(listed, expected);
-    assert_eq!(world.page("USER-001", 9, None).await.orders[0].created_at, time(TIMES[5]));
+    assert_eq!(fixture.page("USER-001", 9, None).await.orders[0].created_at, time(TIMES[5]));
 }
 
 #[tokio::test]
-async fn a_cursor_is_a_place_and_not_whose_orders_they_are() {
-    let world = World::with_stock(0).await;
+async fn cursor_of_one_user_does_not_show_their_orders_to_another() {
+    let fixture = Fixture::with_stock(0).await;
     for time in TIMES {
-        world.record("USER-001", time).await;
+        fixture.record("USER-001", time).await;
     }
-    let others = world.record("USER-002", TIMES[1]).await;
-    let cursor = world.page("USER-001", 2, None).await.next_cursor.unwrap();
+    let others = fixture.record("USER-002", TIMES[1]).await;
+    let cursor = fixture.page("USER-001", 2, None).await.next_cursor.unwrap();
     assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{cursor}");
-    let page = world.page("USER-002", 9, Some(&cursor)).await;
+    let page = fixture.page("USER-002", 9, Some(&cursor)).await;
     assert_eq!((page.orders, page.next_cursor), (vec![others.view()], None));
 }
 
 #[tokio::test]
-async fn a_query_of_another_form_is_refused() {
-    let world = World::with_stock(0).await;
+async fn invalid_query_is_rejected() {
+    let fixture = Fixture::with_stock(0).await;
     for time in TIMES {
-        world.record("USER-001", time).await;
+        fixture.record("USER-001", time).await;
     }
-    let cursor = world.page("USER-001", 2, None).await.next_cursor.unwrap();
+    let cursor = fixture.page("USER-001", 2, None).await.next_cursor.unwrap();
     let shorter = &cursor[..cursor.len() - 1];
     for query in [
         "",
@@ -189,42 +189,44 @@ async fn a_query_of_another_form_is_refused() {
         &format!("user_id=USER-001&cursor={cursor}&cursor={cursor}"),
         "user_id=USER-001&status=CONFIRMED",
     ] {
-        assert_eq!(world.list(query).await.short(), (400, "bad-request"), "{query}");
+        assert_eq!(fixture.list(query).await.short(), (400, "bad-request"), "{query}");
     }
     for query in ["user_id=USER-001&limit=1", "user_id=USER-001&limit=100"] {
-        assert_eq!(world.list(query).await.status, 200, "{query}");
+        assert_eq!(fixture.list(query).await.status, 200, "{query}");
     }
 }
 
 #[tokio::test]
-async fn an_order_that_was_recorded_before_there_was_a_list_is_on_it() {
-    let world = World::with_stock(0).await;
-    let placed = world.record("USER-001", TIMES[2]).await;
-    world.record("USER-001", TIMES[0]).await;
-    // Its time was as short as it could be.
-    world
+async fn order_with_an_older_time_format_is_listed() {
+    let fixture = Fixture::with_stock(0).await;
+    let placed = fixture.record("USER-001", TIMES[2]).await;
+    fixture.record("USER-001", TIMES[0]).await;
+    // Items that were written before the list existed have times without trailing zeros.
+    fixture
         .dynamodb
         .client
         .update_item()
-        .table_name(world.dynamodb.table("OrdersTable").unwrap())
+        .table_name(fixture.dynamodb.table("OrdersTable").unwrap())
         .key("order_id", aws_sdk_dynamodb::types::AttributeValue::S(placed.id.to_string()))
         .update_expression("SET created_at = :short")
         .expression_attribute_values(":short", aws_sdk_dynamodb::types::AttributeValue::S(TIMES[2].into()))
         .send()
         .await
         .unwrap();
-    let listed: Vec<_> = world.pages("USER-001", 1).await.into_iter().flat_map(|page| page.orders).collect();
+    let listed: Vec<_> = fixture.pages("USER-001", 1).await.into_iter().flat_map(|page| page.orders).collect();
     assert_eq!(listed.iter().map(|order| order.created_at).collect::<Vec<_>>(), [time(TIMES[2]), time(TIMES[0])]);
     assert_eq!(listed[0], placed.view());
 }
 
-/// Answers for DynamoDB, the first times that it is asked for a batch: these were not read.
+/// Replaces the responses to the first batch reads: some keys are unprocessed.
 #[derive(Debug)]
 struct Overloaded {
+    /// The number of responses to replace.
     times: usize,
-    /// How many keys it takes for unread. Of the others it says that there are no such items.
+    /// The number of unprocessed keys in each. The other keys get no item, as if it did not exist.
     keys: usize,
-    asked: Arc<AtomicUsize>,
+    /// The number of batch reads so far.
+    reads: Arc<AtomicUsize>,
     request: Mutex<Value>,
 }
 
@@ -252,7 +254,7 @@ impl Intercept for Overloaded {
     ) -> Result<(), BoxError> {
         let mut request = self.request.lock().unwrap();
         let Some(tables) = request["RequestItems"].as_object_mut() else { return Ok(()) };
-        if self.asked.fetch_add(1, Ordering::Relaxed) < self.times {
+        if self.reads.fetch_add(1, Ordering::Relaxed) < self.times {
             for keys in tables.values_mut() {
                 keys["Keys"].as_array_mut().unwrap().truncate(self.keys);
             }
@@ -263,39 +265,39 @@ impl Intercept for Overloaded {
     }
 }
 
-impl World {
-    /// Three orders in a table that leaves batches unread so many times.
+impl Fixture {
+    /// A table with three orders whose first `times` batch reads leave `keys` keys unprocessed.
     async fn overloaded(times: usize, keys: usize) -> (Self, Arc<AtomicUsize>) {
-        let mut world = Self::with_stock(0).await;
+        let mut fixture = Self::with_stock(0).await;
         for time in &TIMES[..3] {
-            world.record("USER-001", time).await;
+            fixture.record("USER-001", time).await;
         }
-        let asked = Arc::<AtomicUsize>::default();
-        let overloaded = Overloaded { times, keys, asked: asked.clone(), request: Mutex::default() };
-        let config = world.dynamodb.client.config().to_builder().interceptor(overloaded).build();
-        world.saga.store = Store::new(Client::from_conf(config), world.dynamodb.table("OrdersTable").unwrap());
-        (world, asked)
+        let reads = Arc::<AtomicUsize>::default();
+        let overloaded = Overloaded { times, keys, reads: reads.clone(), request: Mutex::default() };
+        let config = fixture.dynamodb.client.config().to_builder().interceptor(overloaded).build();
+        fixture.saga.store = Store::new(Client::from_conf(config), fixture.dynamodb.table("OrdersTable").unwrap());
+        (fixture, reads)
     }
 }
 
 #[tokio::test]
-async fn what_dynamodb_leaves_unread_is_asked_for_again() {
-    let (world, asked) = World::overloaded(2, 3).await;
-    assert_eq!(world.page("USER-001", 9, None).await.orders.len(), 3);
-    assert_eq!(asked.load(Ordering::Relaxed), 3);
+async fn unprocessed_keys_are_read_again() {
+    let (fixture, reads) = Fixture::overloaded(2, 3).await;
+    assert_eq!(fixture.page("USER-001", 9, None).await.orders.len(), 3);
+    assert_eq!(reads.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test]
-async fn what_the_index_has_and_the_table_has_not_is_left_out() {
-    let (world, _) = World::overloaded(1, 1).await;
-    let page = world.page("USER-001", 2, None).await;
+async fn key_without_an_order_in_the_table_is_left_out() {
+    let (fixture, _) = Fixture::overloaded(1, 1).await;
+    let page = fixture.page("USER-001", 2, None).await;
     assert_eq!(page.orders.iter().map(|order| order.created_at).collect::<Vec<_>>(), [time(TIMES[2])]);
-    assert!(page.next_cursor.is_some(), "the page is shorter, and not the last");
+    assert!(page.next_cursor.is_some(), "a shorter page is not the last");
 }
 
 #[tokio::test]
-async fn a_table_that_is_never_read_is_our_fault() {
-    let (world, asked) = World::overloaded(usize::MAX, 3).await;
-    assert_eq!(world.list("user_id=USER-001").await.short(), (500, "internal"));
-    assert_eq!(asked.load(Ordering::Relaxed), 9);
+async fn table_that_never_answers_is_an_internal_error() {
+    let (fixture, reads) = Fixture::overloaded(usize::MAX, 3).await;
+    assert_eq!(fixture.list("user_id=USER-001").await.short(), (500, "internal"));
+    assert_eq!(reads.load(Ordering::Relaxed), 9);
 }

@@ -1,14 +1,14 @@
-//! The order function against an emulated DynamoDB, and against services that do what a test tells them.
+//! Tests of the order function with an emulated DynamoDB and a fake of the two services.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod cancel;
+mod fixture;
 mod idempotency;
+mod invalid_requests;
 mod listing;
 mod model;
 mod recovery;
-mod refused;
 mod relay;
 mod services;
 mod store;
-mod unsampled;
-mod world;
+mod trace_context;

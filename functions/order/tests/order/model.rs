@@ -1,4 +1,4 @@
-//! The saga against a model of it: requests, retries, cancellations and recoveries in any order, while any of the services' calls
+//! Compares the saga with a model of it: requests, retries, cancellations and recoveries in any sequence, while calls to the services
 //! fail before or after their effect.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,10 +11,10 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use wire::OrderId;
 use wire::OrderStatus::{self, Cancelled, Cancelling, Confirmed, Paid, PaymentFailed, Pending, Rejected, Reserved};
 
+use crate::fixture::{Answer, Fixture};
 use crate::services::{Call, Fault};
-use crate::world::{Answer, World};
 
-/// What the world should look like.
+/// The expected state.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     stock: u64,
@@ -28,7 +28,7 @@ struct ModelOrder {
     declines: bool,
     held: bool,
     charge: Option<&'static str>,
-    /// Where it first came to rest.
+    /// The first terminal state, which is the answer to every request.
     answered: Option<OrderStatus>,
 }
 
@@ -36,18 +36,18 @@ type Faults = Vec<(Call, Fault)>;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
-    /// A request with this key, whether it is the first or not.
+    /// A request with this key, the first one or a repeated one.
     Place { key: u8, quantity: u64, declines: bool, faults: Faults },
-    /// The order of this key is cancelled.
+    /// A request to cancel the order of this key.
     Cancel { key: u8, faults: Faults },
-    /// Everything that is not at rest is taken up.
+    /// A run of order-recovery after the deadline of every order.
     Recover { faults: Faults },
 }
 
 impl ModelOrder {
-    /// Goes on as far as the faults let it; whether it came to rest.
-    fn go_on(&mut self, stock: &mut u64, faults: &HashMap<Call, Fault>) -> bool {
-        // Whether the call takes effect, and whether its answer comes.
+    /// Runs steps until a fault or a terminal state, and returns whether the state is terminal.
+    fn advance(&mut self, stock: &mut u64, faults: &HashMap<Call, Fault>) -> bool {
+        // Whether the call takes effect, and whether its answer arrives.
         let call = |call| match faults.get(&call) {
             None => (true, true),
             Some(Fault::Before) => (false, false),
@@ -153,7 +153,7 @@ impl ReferenceStateMachine for Model {
         .boxed()
     }
 
-    /// Recovery takes orders up side by side: where they would compete for the last pieces, either may win.
+    /// Recovery processes orders concurrently. If two compete for the last units, either may win, so such runs are excluded.
     fn preconditions(model: &Self, action: &Action) -> bool {
         let waiting = model.orders.values().filter(|order| order.status == Pending && !order.held);
         !matches!(action, Action::Recover { .. }) || waiting.map(|order| order.quantity).sum::<u64>() <= model.stock
@@ -174,7 +174,7 @@ impl ReferenceStateMachine for Model {
                 let order = model.orders.entry(*key).or_insert(new);
                 let same = (order.quantity, order.declines) == (*quantity, *declines);
                 if same && order.answered.is_none() {
-                    order.go_on(stock, &faults.iter().copied().collect());
+                    order.advance(stock, &faults.iter().copied().collect());
                 }
             }
             Action::Cancel { key, faults } => {
@@ -182,12 +182,12 @@ impl ReferenceStateMachine for Model {
                     if matches!(order.status, Pending | Reserved | Paid | Confirmed) {
                         order.status = Cancelling;
                     }
-                    order.go_on(stock, &faults.iter().copied().collect());
+                    order.advance(stock, &faults.iter().copied().collect());
                 }
             }
             Action::Recover { faults } => {
                 for order in model.orders.values_mut() {
-                    order.go_on(stock, &faults.iter().copied().collect());
+                    order.advance(stock, &faults.iter().copied().collect());
                 }
             }
         }
@@ -195,10 +195,10 @@ impl ReferenceStateMachine for Model {
     }
 }
 
-/// The real one.
+/// The real system.
 pub(crate) struct Real {
     runtime: tokio::runtime::Runtime,
-    world: World,
+    fixture: Fixture,
     ids: HashMap<u8, String>,
     now: DateTime<Utc>,
 }
@@ -209,19 +209,19 @@ impl StateMachineTest for Real {
 
     fn init_test(model: &Model) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let world = runtime.block_on(World::with_stock(model.stock));
-        Self { runtime, world, ids: HashMap::new(), now: Utc::now() }
+        let fixture = runtime.block_on(Fixture::with_stock(model.stock));
+        Self { runtime, fixture, ids: HashMap::new(), now: Utc::now() }
     }
 
     fn apply(mut real: Self, model: &Model, action: Action) -> Self {
-        let Self { runtime, world, ids, now } = &mut real;
+        let Self { runtime, fixture, ids, now } = &mut real;
         match action {
             Action::Place { key, quantity, declines, faults } => {
-                world.services.fail(faults);
+                fixture.services.fail(faults);
                 let token = if declines { "tok_decline_expired_card" } else { "tok_approve" };
                 let body =
                     format!(r#"{{"user_id":"U","product_id":"P","quantity":{quantity},"payment_token":"{token}"}}"#);
-                let answer = runtime.block_on(world.place(Some(&format!("key-{key}")), &body));
+                let answer = runtime.block_on(fixture.place(Some(&format!("key-{key}")), &body));
                 let order = &model.orders[&key];
                 let same = (order.quantity, order.declines) == (quantity, declines);
                 check(&answer, same.then_some(order));
@@ -230,27 +230,27 @@ impl StateMachineTest for Real {
                 }
             }
             Action::Cancel { key, faults } => {
-                world.services.fail(faults);
+                fixture.services.fail(faults);
                 if let Some(id) = ids.get(&key) {
-                    runtime.block_on(world.cancel(id));
+                    runtime.block_on(fixture.cancel(id));
                 }
             }
             Action::Recover { faults } => {
-                world.services.fail(faults);
+                fixture.services.fail(faults);
                 // Every order's next deadline has passed by then.
                 *now += Duration::minutes(11);
-                runtime.block_on(recover(&world.saga, *now)).unwrap();
+                runtime.block_on(recover(&fixture.saga, *now)).unwrap();
             }
         }
         real
     }
 
     fn check_invariants(real: &Self, model: &Model) {
-        let state = real.world.services.state();
+        let state = real.fixture.services.state();
         assert_eq!(state.stock, model.stock);
         assert!(state.charged.values().all(|charges| *charges <= 1), "{:?}", state.charged);
         for (key, id) in &real.ids {
-            let order = real.runtime.block_on(real.world.saga.store.order(id.parse::<OrderId>().unwrap()));
+            let order = real.runtime.block_on(real.fixture.saga.store.order(id.parse::<OrderId>().unwrap()));
             let (order, expected) = (order.unwrap().unwrap(), &model.orders[key]);
             assert_eq!(order.status, expected.status, "key {key}");
             assert_eq!(
@@ -261,12 +261,12 @@ impl StateMachineTest for Real {
             assert_eq!(state.charges.get(id).copied(), expected.charge, "key {key}");
             let sold = state.reservations.get(id).is_some_and(|(_, state)| *state == "CONFIRMED");
             assert!(order.status != Confirmed || sold, "key {key}");
-            assert!(order.deadline.is_some(), "nobody relays here");
+            assert!(order.deadline.is_some(), "without a relay every order stays in the index");
         }
     }
 }
 
-/// Whether an answer to a request is the model's.
+/// Checks that the answer to a request is the one that the model expects.
 fn check(answer: &Answer, order: Option<&ModelOrder>) {
     let expected = match order.map(|order| order.answered.ok_or(order.status)) {
         None => (422, "idempotency-key-reused"),
@@ -286,5 +286,5 @@ prop_state_machine! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_saga_does_what_its_model_does(sequential 1..24 => Real);
+    fn saga_behaves_like_its_model(sequential 1..24 => Real);
 }

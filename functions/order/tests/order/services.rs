@@ -1,5 +1,4 @@
-//! Inventory and payment in one, in memory: they answer as the real ones do, once for all times by the order's id, and fail where
-//! a test tells them to.
+//! A fake of inventory and payment, in memory. Like the real services it is idempotent by order id. A test can make any call fail.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,7 +9,7 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use tower::util::BoxCloneSyncService;
 
-/// What a service is asked for.
+/// A call to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Call {
     Reserve,
@@ -26,7 +25,7 @@ impl Call {
         [Self::Reserve, Self::Confirm, Self::Release, Self::Charge, Self::Query, Self::Refund];
 }
 
-/// How a call gets no answer.
+/// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The request is lost.
@@ -37,21 +36,21 @@ pub(crate) enum Fault {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// Pieces of the one product that can be ordered.
+    /// Units of the only product that can be ordered.
     pub(crate) stock: u64,
-    /// Pieces by order, and whether they are `RESERVED`, `CONFIRMED` or `RELEASED`.
+    /// Reserved units by order, and the state of the reservation: `RESERVED`, `CONFIRMED` or `RELEASED`.
     pub(crate) reservations: HashMap<String, (u64, &'static str)>,
-    /// Charges by order.
+    /// The state of each order's charge.
     pub(crate) charges: HashMap<String, &'static str>,
-    /// How often a charge was made, by order.
+    /// How many charges were made for each order.
     pub(crate) charged: HashMap<String, u32>,
-    /// The calls that fail for now.
+    /// The calls that fail at present.
     pub(crate) faults: HashMap<Call, Fault>,
-    /// The calls that came.
+    /// All calls that were received.
     pub(crate) calls: Vec<Call>,
 }
 
-/// The services, to be told what to do and asked what they did.
+/// The fake services. Clones share their state.
 #[derive(Clone, Default)]
 pub(crate) struct Services(Arc<Mutex<State>>);
 
@@ -66,7 +65,7 @@ impl Services {
         self.0.lock().unwrap()
     }
 
-    /// Makes calls fail, and all others answer.
+    /// Makes these calls fail, and no others.
     pub(crate) fn fail(&self, faults: impl IntoIterator<Item = (Call, Fault)>) {
         self.state().faults = faults.into_iter().collect();
     }
@@ -94,7 +93,7 @@ impl Services {
             (_, ["payment", "process"]) => (Call::Charge, order(body["order_id"].as_str().unwrap())),
             (&Method::GET, ["payment", id]) => (Call::Query, order(id)),
             (_, ["payment", id, "refund"]) => (Call::Refund, order(id)),
-            other => panic!("nobody asks for {other:?}"),
+            other => panic!("unexpected call {other:?}"),
         };
         state.calls.push(call);
         let fault = state.faults.get(&call).copied();
@@ -117,17 +116,17 @@ impl Services {
 
 impl State {
     fn carry_out(&mut self, call: Call, id: &str, body: &Value) -> Result<Value, (u16, &'static str)> {
-        let pieces =
+        let units =
             || body["items"].as_array().into_iter().flatten().filter_map(|item| item["quantity"].as_u64()).sum();
         let known = self.reservations.get(id).copied();
         match (call, known) {
             (Call::Reserve, Some((_, "RELEASED"))) | (Call::Confirm, Some((_, "RELEASED"))) => {
                 return Err((409, "conflict"));
             }
-            (Call::Reserve, None) if self.stock < pieces() => return Err((409, "out-of-stock")),
+            (Call::Reserve, None) if self.stock < units() => return Err((409, "out-of-stock")),
             (Call::Reserve, None) => {
-                self.stock -= pieces();
-                self.reservations.insert(id.to_owned(), (pieces(), "RESERVED"));
+                self.stock -= units();
+                self.reservations.insert(id.to_owned(), (units(), "RESERVED"));
             }
             (Call::Confirm, None) => return Err((404, "not-found")),
             (Call::Confirm, Some((held, _))) => {

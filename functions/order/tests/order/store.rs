@@ -1,15 +1,15 @@
 //! The orders table.
 
 use chrono::{Duration, Utc};
-use order::{GRACE, LEASE, Order, Transition};
+use order::{LEASE, Order, RECOVERY_DELAY, Transition, is_terminal};
 use strum::VariantArray as _;
 use wire::inventory::Product;
 use wire::order::PlaceOrder;
 use wire::{OrderEventType, OrderId, OrderStatus, UnitPrice};
 
-use crate::world::{ORDER, World};
+use crate::fixture::{Fixture, ORDER};
 
-/// An order of the tutorial's, not recorded yet.
+/// The tutorial's order, not recorded yet.
 pub(crate) fn order() -> Order {
     let request: PlaceOrder = serde_json::from_str(ORDER).unwrap();
     let product = Product {
@@ -26,9 +26,9 @@ pub(crate) fn order() -> Order {
 }
 
 #[tokio::test]
-async fn only_transitions_from_where_an_order_is_are_written() {
-    let world = World::with_stock(0).await;
-    let store = &world.saga.store;
+async fn transition_is_written_only_from_one_of_its_sources() {
+    let fixture = Fixture::with_stock(0).await;
+    let store = &fixture.saga.store;
     for status in OrderStatus::VARIANTS.iter().copied() {
         for transition in Transition::VARIANTS.iter().copied() {
             let order = Order { status, ..order() };
@@ -36,24 +36,24 @@ async fn only_transitions_from_where_an_order_is_are_written() {
             let after = store.record(&order, transition, Utc::now()).await.unwrap();
             let expected = if transition.sources().contains(&status) { transition.target() } else { status };
             assert_eq!(after.status, expected, "{transition:?} from {status:?}");
-            assert_eq!(store.order(order.id).await.unwrap(), Some(after), "what is given is what is recorded");
+            assert_eq!(store.order(order.id).await.unwrap(), Some(after), "the returned order is the recorded one");
         }
     }
 }
 
 #[tokio::test]
-async fn an_orders_outbox_is_of_one_write_with_its_rest() {
-    let world = World::with_stock(0).await;
-    let (store, now) = (&world.saga.store, Utc::now());
+async fn terminal_state_and_its_event_are_one_write() {
+    let fixture = Fixture::with_stock(0).await;
+    let (store, now) = (&fixture.saga.store, Utc::now());
     let placed = order();
     assert!(store.create(&placed).await.unwrap());
-    assert!(!store.create(&placed).await.unwrap(), "an id is taken once");
+    assert!(!store.create(&placed).await.unwrap(), "an id is used once");
 
-    let held = store.record(&placed, Transition::Reserved, now).await.unwrap();
-    assert_eq!(held.events, []);
-    let confirmed = store.record(&held, Transition::Confirmed, now).await.unwrap();
-    let again = store.record(&held, Transition::Confirmed, now).await.unwrap();
-    assert_eq!(again, confirmed, "an order comes to rest once");
+    let reserved = store.record(&placed, Transition::Reserved, now).await.unwrap();
+    assert_eq!(reserved.events, []);
+    let confirmed = store.record(&reserved, Transition::Confirmed, now).await.unwrap();
+    let again = store.record(&reserved, Transition::Confirmed, now).await.unwrap();
+    assert_eq!(again, confirmed, "a repeated transition changes nothing");
     let cancelling = store.record(&confirmed, Transition::Cancelling, now).await.unwrap();
     let cancelled = store.record(&cancelling, Transition::Cancelled, now).await.unwrap();
     let events: Vec<_> = cancelled.unrelayed().map(|(event, _)| (event.sequence, event.event_type)).collect();
@@ -62,16 +62,16 @@ async fn an_orders_outbox_is_of_one_write_with_its_rest() {
 }
 
 #[tokio::test]
-async fn an_order_is_in_the_index_until_its_last_event_is_in_kafka() {
-    let world = World::with_stock(0).await;
-    let (store, now) = (&world.saga.store, Utc::now());
+async fn order_is_in_the_index_until_its_last_event_is_relayed() {
+    let fixture = Fixture::with_stock(0).await;
+    let (store, now) = (&fixture.saga.store, Utc::now());
     let placed = order();
     store.create(&placed).await.unwrap();
-    let due = async || store.due(now + GRACE + Duration::seconds(1), 9).await.unwrap();
-    assert_eq!(store.due(now, 9).await.unwrap(), [], "a fresh order is its request's");
+    let due = async || store.due(now + RECOVERY_DELAY + Duration::seconds(1), 9).await.unwrap();
+    assert_eq!(store.due(now, 9).await.unwrap(), [], "a new order belongs to its request");
     assert_eq!(due().await, [placed.id]);
     let rejected = store.record(&placed, Transition::Rejected, now).await.unwrap();
-    assert_eq!(due().await, [placed.id], "its event is not in Kafka");
+    assert_eq!(due().await, [placed.id], "its event is not relayed");
     store.relayed(placed.id, 2).await.unwrap();
     assert_eq!(due().await, [placed.id], "there is no second event");
     store.relayed(placed.id, 1).await.unwrap();
@@ -80,37 +80,61 @@ async fn an_order_is_in_the_index_until_its_last_event_is_in_kafka() {
     let order = store.order(placed.id).await.unwrap().unwrap();
     assert_eq!((order.relayed, order.deadline, order.events), (1, None, rejected.events));
 
-    // A cancelled order has a second event, and is in the index again.
+    // A cancelled order is in the index again, until its second event is relayed.
     let placed = self::order();
     store.create(&placed).await.unwrap();
-    let held = store.record(&placed, Transition::Reserved, now).await.unwrap();
-    let confirmed = store.record(&held, Transition::Confirmed, now).await.unwrap();
+    let reserved = store.record(&placed, Transition::Reserved, now).await.unwrap();
+    let confirmed = store.record(&reserved, Transition::Confirmed, now).await.unwrap();
     let cancelling = store.record(&confirmed, Transition::Cancelling, now).await.unwrap();
     store.relayed(placed.id, 1).await.unwrap();
-    assert_eq!(due().await, [placed.id], "it is not at rest");
+    assert_eq!(due().await, [placed.id], "it is not in a terminal state");
     store.record(&cancelling, Transition::Cancelled, now).await.unwrap();
     store.relayed(placed.id, 2).await.unwrap();
     assert_eq!(due().await, []);
 }
 
 #[tokio::test]
-async fn an_order_is_one_attempts_at_a_time() {
-    let world = World::with_stock(0).await;
-    let (store, now) = (&world.saga.store, Utc::now());
+async fn transition_from_a_terminal_state_puts_the_order_back_into_the_index() {
+    let fixture = Fixture::with_stock(0).await;
+    let (store, now) = (&fixture.saga.store, Utc::now());
+    for transition in Transition::VARIANTS {
+        for source in transition.sources().iter().filter(|source| is_terminal(**source)) {
+            let relayed = Order { status: *source, deadline: None, lease: None, ..order() };
+            assert!(store.create(&relayed).await.unwrap());
+            let after = store.record(&relayed, *transition, now).await.unwrap();
+            assert!(after.deadline.is_some(), "recovery does not find an order after {transition:?} from {source:?}");
+            let due = store.due(now + RECOVERY_DELAY, 9).await.unwrap();
+            assert!(due.contains(&relayed.id), "{transition:?} from {source:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_one_attempt_at_a_time_has_the_lease() {
+    let fixture = Fixture::with_stock(0).await;
+    let (store, now) = (&fixture.saga.store, Utc::now());
     let placed = order();
     store.create(&placed).await.unwrap();
-    assert_eq!(store.claim(placed.id, now).await.unwrap(), None, "its request is at it");
-    let claimed = store.claim(placed.id, now + LEASE + Duration::seconds(1)).await.unwrap().unwrap();
-    assert_eq!(store.claim_due(&claimed, now + GRACE).await.unwrap(), None, "a retry is at it");
-    store.give_back(placed.id, placed.lease.unwrap()).await.unwrap();
-    assert_eq!(store.claim_due(&claimed, now + GRACE).await.unwrap(), None, "only its holder gives it back");
-    store.give_back(placed.id, claimed.lease.unwrap()).await.unwrap();
-    let due = store.claim_due(&claimed, now + GRACE + Duration::seconds(1)).await.unwrap().unwrap();
+    assert_eq!(store.acquire_lease(placed.id, now).await.unwrap(), None, "its request has the lease");
+    let leased = store.acquire_lease(placed.id, now + LEASE + Duration::seconds(1)).await.unwrap().unwrap();
+    assert_eq!(store.acquire_lease_if_due(&leased, now + RECOVERY_DELAY).await.unwrap(), None, "a retry has the lease");
+    store.release_lease(placed.id, placed.lease.unwrap()).await.unwrap();
+    assert_eq!(
+        store.acquire_lease_if_due(&leased, now + RECOVERY_DELAY).await.unwrap(),
+        None,
+        "only its holder can release a lease"
+    );
+    store.release_lease(placed.id, leased.lease.unwrap()).await.unwrap();
+    let due = store.acquire_lease_if_due(&leased, now + RECOVERY_DELAY + Duration::seconds(1)).await.unwrap().unwrap();
     assert_eq!(due.attempts, 1);
-    assert!(due.deadline > claimed.deadline, "it is due again later");
+    assert!(due.deadline > leased.deadline, "its next deadline is later");
     let deadline = due.deadline.unwrap();
-    store.give_back(placed.id, due.lease.unwrap()).await.unwrap();
-    let later = store.claim_due(&due, deadline).await.unwrap().unwrap();
-    assert!(later.deadline.unwrap() - deadline > deadline - claimed.deadline.unwrap(), "and later each time");
-    assert_eq!(store.claim_due(&due, deadline + GRACE * 9).await.unwrap(), None, "whoever read it before is too late");
+    store.release_lease(placed.id, due.lease.unwrap()).await.unwrap();
+    let later = store.acquire_lease_if_due(&due, deadline).await.unwrap().unwrap();
+    assert!(later.deadline.unwrap() - deadline > deadline - leased.deadline.unwrap(), "each delay is longer");
+    assert_eq!(
+        store.acquire_lease_if_due(&due, deadline + RECOVERY_DELAY * 9).await.unwrap(),
+        None,
+        "an attempt that read an older deadline is too late"
+    );
 }

@@ -1,10 +1,10 @@
-//! What is no order.
+//! Requests that are rejected before an order is recorded.
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 #[tokio::test]
-async fn what_is_no_order_is_refused_before_anything_is_written() {
-    let world = World::with_stock(9).await;
+async fn invalid_order_is_rejected_before_anything_is_written() {
+    let fixture = Fixture::with_stock(9).await;
     for (body, kind) in [
         (r#"{"user_id":"U","product_id":"PROD-123"}"#, "unprocessable"),
         (r#"{"user_id":"U","product_id":"PROD-123","quantity":0}"#, "unprocessable"),
@@ -24,12 +24,12 @@ async fn what_is_no_order_is_refused_before_anything_is_written() {
         ("", "bad-request"),
     ] {
         for key in [None, Some("\"a key\"")] {
-            let refused = world.place(key, body).await;
-            assert!(refused.status.is_client_error(), "{body}: {refused:?}");
-            assert_eq!(refused.short().1, kind, "{body}: {refused:?}");
+            let rejected = fixture.place(key, body).await;
+            assert!(rejected.status.is_client_error(), "{body}: {rejected:?}");
+            assert_eq!(rejected.short().1, kind, "{body}: {rejected:?}");
         }
     }
-    let refused = world.place(Some("two, keys"), crate::world::ORDER).await;
-    assert_eq!(refused.short(), (400, "bad-request"), "{refused:?}");
-    assert!(world.items().await.is_empty());
+    let rejected = fixture.place(Some("two, keys"), crate::fixture::ORDER).await;
+    assert_eq!(rejected.short(), (400, "bad-request"), "{rejected:?}");
+    assert!(fixture.items().await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! What the tests share: a saga over an emulated DynamoDB and services that do as they are told.
+//! The fixture of the tests: a saga over an emulated DynamoDB and a fake of the two services.
 
 use aws_lambda_events::dynamodb::Event;
 use axum::body::{Body, to_bytes};
@@ -15,17 +15,17 @@ use crate::services::Services;
 
 /// The tutorial's order.
 pub(crate) const ORDER: &str = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":199.99}"#;
-/// The same, with a card that nobody takes.
+/// The same order with a card that is declined.
 pub(crate) const DECLINED: &str =
     r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"payment_token":"tok_decline_expired_card"}"#;
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) services: Services,
     pub(crate) saga: Saga,
     pub(crate) dynamodb: TestDynamoDb,
 }
 
-/// An answer.
+/// A response with its body parsed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -34,8 +34,8 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-impl World {
-    /// A world with so many pieces to sell.
+impl Fixture {
+    /// A system with this many units of the product.
     pub(crate) async fn with_stock(stock: u64) -> Self {
         let (services, dynamodb) = (Services::with_stock(stock), TestDynamoDb::start().await.unwrap());
         let store = Store::new(dynamodb.client.clone(), dynamodb.table("OrdersTable").unwrap());
@@ -73,19 +73,19 @@ impl World {
         self.saga.store.order(id.parse::<OrderId>().unwrap()).await.unwrap().unwrap()
     }
 
-    /// Makes it another time for the saga.
+    /// Gives the saga another clock.
     pub(crate) fn set_clock(&mut self, clock: fn() -> DateTime<Utc>) {
         self.saga = self.saga.clone().with_clock(clock);
     }
 
-    /// The table's items.
+    /// All items of the table.
     pub(crate) async fn items(&self) -> Vec<serde_dynamo::Item> {
         let table = self.dynamodb.table("OrdersTable").unwrap();
         let scan = self.dynamodb.client.scan().table_name(table).consistent_read(true).send().await.unwrap();
         scan.items.unwrap().into_iter().map(Into::into).collect()
     }
 
-    /// What the table's stream says when every order is written once more.
+    /// The records that the table's stream would have if every order were written again.
     pub(crate) async fn stream(&self) -> Event {
         let record = |image: &serde_dynamo::Item| {
             json!({
@@ -106,14 +106,14 @@ impl Answer {
         self.body["order_id"].as_str().unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    /// Its status and the order's, or the problem's type.
+    /// The HTTP status, and the order's status or the problem's type.
     pub(crate) fn short(&self) -> (u16, &str) {
         let kind = self.body["type"].as_str().map(|kind| kind.trim_start_matches("urn:order-system:problem:"));
         (self.status.as_u16(), kind.or(self.body["status"].as_str()).unwrap_or_default())
     }
 }
 
-/// Later than any deadline.
+/// A time after the first deadline of every order.
 pub(crate) fn late() -> DateTime<Utc> {
     Utc::now() + Duration::minutes(2)
 }
