@@ -123,7 +123,7 @@ impl ProblemType {
     pub fn title(self) -> &'static str {
         match self {
             Self::BadRequest => "The request is malformed",
-            Self::Unauthorized => "A bearer token is required",
+            Self::Unauthorized => "A bearer token is needed",
             Self::InvalidToken => "The bearer token is not valid",
             Self::PaymentDeclined => "The payment was declined",
             Self::Forbidden => "The token does not allow this",
@@ -136,7 +136,7 @@ impl ProblemType {
             Self::UnsupportedMediaType => "The body must be application/json",
             Self::Unprocessable => "The request is not valid",
             Self::AmountMismatch => "The amount differs from the catalogue's price",
-            Self::IdempotencyKeyReused => "The Idempotency-Key was already used with a different body",
+            Self::IdempotencyKeyReused => "The Idempotency-Key was used with another body",
             Self::QuotaExceeded => "Request cannot be satisfied as assigned quota has been exceeded",
             Self::HeadersTooLarge => "The headers are too large",
             Self::Internal | Self::Other => "Internal error",

@@ -1,4 +1,4 @@
-//! What goes into the topic is what the schema says, and the schema refuses what it does not say.
+//! The records of the topic are valid by the schema, and the schema rejects invalid ones.
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use wire::order::PricedLine;
 use wire::{Money, OrderEvent, OrderEventType, OrderId, OrderStatus, UnitPrice};
 
 const SCHEMA: &str = include_str!("../schemas/order-event.v1.schema.json");
-/// One real record of the topic, as the Kafka trigger hands it over.
+/// A batch of the Kafka trigger with a real record of the topic.
 const NOTIFICATION: &str = include_str!("../../../events/notification.json");
 
 fn schema() -> Value {
@@ -23,7 +23,7 @@ fn validator() -> Validator {
     jsonschema::options().should_validate_formats(true).build(&schema()).unwrap()
 }
 
-/// An event of an order of one line.
+/// An event of an order with one line.
 fn event(event_type: OrderEventType, sequence: u32, unit_price: UnitPrice, quantity: u32) -> OrderEvent {
     let order_id = OrderId::new();
     let amount = unit_price.times(quantity).unwrap();
@@ -45,7 +45,7 @@ fn price(millis: i64) -> UnitPrice {
     UnitPrice::from_millis(millis).unwrap()
 }
 
-/// The tutorial's order, as it goes into the topic.
+/// The event of the tutorial's order as it is sent to the topic.
 fn confirmed() -> Value {
     serde_json::to_value(event(OrderEventType::Confirmed, 1, price(99_995), 2)).unwrap()
 }
@@ -70,9 +70,9 @@ fn every_event_type_and_no_other_status_is_valid() {
 }
 
 #[test]
-fn every_price_and_every_amount_fits() {
+fn every_price_and_amount_is_valid() {
     let validator = validator();
-    // Among them decimals that no binary fraction is: 0.07, 1.1, 8.2, 999999999.99.
+    // Some of these decimals have no exact binary fraction: 0.07, 1.1, 8.2, 999999999.99.
     for millis in [0, 1, 5, 70, 1_100, 8_200, 99_995, 4_350, 999_999_999_990, 1_000_000_000_000] {
         let event = serde_json::to_value(event(OrderEventType::Confirmed, 1, price(millis), 1)).unwrap();
         let errors: Vec<_> = validator.iter_errors(&event).map(|error| error.to_string()).collect();
@@ -86,7 +86,7 @@ fn every_price_and_every_amount_fits() {
 }
 
 #[test]
-fn the_fixture_of_the_trigger_fits() {
+fn event_file_of_the_trigger_is_valid() {
     let batch: Value = serde_json::from_str(NOTIFICATION).unwrap();
     let value = batch["records"]["order-notifications-0"][0]["value"].as_str().unwrap();
     let event: Value = serde_json::from_slice(&BASE64.decode(value).unwrap()).unwrap();
@@ -95,9 +95,9 @@ fn the_fixture_of_the_trigger_fits() {
 }
 
 #[test]
-fn what_is_broken_is_refused() {
+fn invalid_value_is_rejected() {
     let validator = validator();
-    let broken = [
+    let invalid = [
         ("/event_id", json!("1")),
         ("/event_id", json!("019ab2a4-6a00-7c3e-8f21-5b0d6c1e9a77:0")),
         ("/version", json!(2)),
@@ -120,7 +120,7 @@ fn what_is_broken_is_refused() {
         ("/occurred_at", json!("22.11.2026")),
         ("/occurred_at", json!(1_795_341_600)),
     ];
-    for (pointer, value) in broken {
+    for (pointer, value) in invalid {
         let mut event = confirmed();
         *event.pointer_mut(pointer).unwrap() = value;
         let errors: Vec<_> = validator.iter_errors(&event).map(|error| error.instance_path().to_string()).collect();
@@ -130,7 +130,7 @@ fn what_is_broken_is_refused() {
 }
 
 #[test]
-fn nothing_is_missing_and_what_is_new_is_ignored() {
+fn every_field_is_required_and_unknown_fields_are_ignored() {
     let validator = validator();
     for (object, keys) in [("", keys(&confirmed())), ("/items/0", keys(&confirmed()["items"][0]))] {
         for key in keys {
@@ -146,7 +146,7 @@ fn nothing_is_missing_and_what_is_new_is_ignored() {
 }
 
 #[test]
-fn every_field_is_described() {
+fn every_field_has_a_description() {
     let (schema, event) = (schema(), confirmed());
     for (described, sent) in [(&schema, &event), (&schema["$defs"]["item"], &event["items"][0])] {
         assert_eq!(keys(&described["properties"]), keys(sent));

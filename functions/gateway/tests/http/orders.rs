@@ -207,7 +207,7 @@ async fn cancelling_someone_elses_order_and_a_missing_order_get_the_same_404() {
     };
     let missing: Answer = |_| {
         let problem = json!({
-            "type": "urn:order-system:problem:not-found", "title": "There is no such thing", "status": 404,
+            "type": "urn:order-system:problem:not-found", "title": "Not found", "status": 404,
             "detail": format!("there is no order {ID}"),
         });
         Ok(answer(404, "").map(|_| problem.to_string().into()))
