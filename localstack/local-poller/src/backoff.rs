@@ -1,4 +1,4 @@
-//! Waiting longer each time.
+//! Exponential backoff.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ impl Backoff {
         self.0.next().unwrap_or(LONGEST)
     }
 
-    /// Waits for the next delay, or less if `shutdown` comes first.
+    /// Waits for the next delay, or until `shutdown` if that is earlier.
     pub(crate) async fn wait(&mut self, shutdown: &CancellationToken) {
         pause(self.delay(), shutdown).await;
     }
 }
 
-/// Sleeps, but not on after `shutdown`.
+/// Sleeps for the duration, or until `shutdown` if that is earlier.
 pub(crate) async fn pause(duration: Duration, shutdown: &CancellationToken) {
     tokio::select! {
         () = tokio::time::sleep(duration) => {}
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_to_a_limit() {
+    fn delays_double_up_to_a_limit() {
         let mut backoff = Backoff::new();
         let delays: Vec<u128> = (0..10).map(|_| backoff.delay().as_millis()).collect();
         assert_eq!(delays[..3], [100, 200, 400]);

@@ -1,14 +1,14 @@
-//! A function's answer about its batch.
+//! Parses a function's partial batch response.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// The records that failed, by what identifies them in this kind of source; `None` for an answer that cannot be understood,
-/// which AWS takes as a failure of the whole batch.
+/// The identifiers of the failed records, in the form `I` of the event source. `None` if the response cannot be parsed, which AWS
+/// treats as a failure of all records.
 ///
-/// No answer, `null`, `{}` and an empty list are success,
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>.
-pub(crate) fn failures<I: DeserializeOwned>(answer: &[u8]) -> Option<Vec<I>> {
+/// An empty response, `null`, `{}` and an empty list mean success:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
+pub(crate) fn failures<I: DeserializeOwned>(response: &[u8]) -> Option<Vec<I>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Response<I> {
@@ -20,10 +20,10 @@ pub(crate) fn failures<I: DeserializeOwned>(answer: &[u8]) -> Option<Vec<I>> {
         item_identifier: I,
     }
 
-    if answer.is_empty() {
+    if response.is_empty() {
         return Some(Vec::new());
     }
-    let response: Option<Response<I>> = serde_json::from_slice(answer).ok()?;
+    let response: Option<Response<I>> = serde_json::from_slice(response).ok()?;
     let failures = response.and_then(|response| response.batch_item_failures).unwrap_or_default();
     Some(failures.into_iter().map(|failure| failure.item_identifier).collect())
 }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_counts_as_success_and_what_does_not() {
+    fn empty_response_is_success_and_malformed_response_is_not() {
         let none: Option<Vec<String>> = Some(Vec::new());
         for success in ["", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
             assert_eq!(failures(success.as_bytes()), none, "{success}");

@@ -1,4 +1,4 @@
-//! A table's stream as an event source: which shards are read, and when.
+//! Streams: starts a reader for every shard of a table's stream.
 
 mod event;
 mod shard;
@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::types::Shard;
 use local_sam_template::{DynamoDbSource, Function, StartingPosition};
@@ -19,10 +19,10 @@ use crate::dynamodb::shard::ShardReader;
 use crate::invoke::Lambda;
 use crate::on_failure::OnFailure;
 
-/// How often a stream is asked for new shards; a shard that ended asks at once.
+/// The interval at which the list of shards is read again. When a shard ends, it is read at once.
 const REFRESH: Duration = Duration::from_secs(10);
 
-/// What the readers of all shards have in common.
+/// What the readers of all shards share.
 pub(crate) struct Mapping {
     source: DynamoDbSource,
     function: Function,
@@ -32,7 +32,8 @@ pub(crate) struct Mapping {
     shutdown: CancellationToken,
 }
 
-/// Reads the stream and invokes the function until `shutdown`: every shard on its own, a parent before its children.
+/// Reads the stream and invokes the function until `shutdown`. Shards are read independently, except that a parent is read before
+/// its children.
 pub(crate) async fn run(
     source: DynamoDbSource,
     function: Function,
@@ -53,13 +54,13 @@ pub(crate) async fn run(
                     readers.spawn(ShardReader::new(mapping.clone(), id.clone(), position).run());
                     started.insert(id);
                 }
-                // A shard that appears later is new from its first record on.
+                // Every record of a shard that appears later is new.
                 position = StartingPosition::TrimHorizon;
                 backoff = Backoff::new();
             }
             Err(error) => {
                 let stream = &mapping.source.stream_arn;
-                tracing::warn!(stream, error = format!("{error:#}"), "the stream cannot be described, trying again");
+                tracing::warn!(stream, error = format!("{error:#}"), "cannot describe the stream, retrying");
                 backoff.wait(&shutdown).await;
                 continue;
             }
@@ -73,7 +74,7 @@ pub(crate) async fn run(
 }
 
 impl Mapping {
-    /// Every shard of the stream, however many pages they take.
+    /// Every shard of the stream, from all pages.
     async fn shards(&self) -> Result<Vec<Shard>> {
         let mut shards = Vec::new();
         let mut last = None;
@@ -81,7 +82,7 @@ impl Mapping {
             let request =
                 self.client.describe_stream().stream_arn(&self.source.stream_arn).set_exclusive_start_shard_id(last);
             let described = request.send().await.map_err(aws_sdk_dynamodbstreams::Error::from)?;
-            let description = described.stream_description.context("DescribeStream gave no description")?;
+            let description = described.stream_description.context("DescribeStream returned no description")?;
             shards.extend(description.shards.unwrap_or_default());
             last = description.last_evaluated_shard_id;
             if last.is_none() {
@@ -91,7 +92,7 @@ impl Mapping {
     }
 }
 
-/// The shards to start now: new ones whose parent has been read to its end, or is so old that it is gone.
+/// The shards that can be started: those whose parent was read to its end or no longer exists.
 fn startable(shards: &[Shard], started: &HashSet<String>, ended: &HashSet<String>) -> Vec<String> {
     let exists = |id: &str| shards.iter().any(|shard| shard.shard_id() == Some(id));
     shards
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parent_comes_before_its_children() {
+    fn parent_shard_is_read_before_its_children() {
         let shard = |id: &str, parent: Option<&str>| {
             Shard::builder().shard_id(id).set_parent_shard_id(parent.map(str::to_owned)).build()
         };

@@ -1,15 +1,16 @@
-//! A Kafka consumer group as an event source.
+//! Kafka: reads topics in a consumer group and invokes the function.
 //!
-//! An invocation has records of all partitions, until a partition is in trouble: then its records go alone, so that its
-//! retries and splits are its own. Nothing is buffered here: whatever of a poll is not for the next invocation, or has to be
-//! tried again, is fetched again by seeking back to it.
+//! An invocation contains records of all partitions. If a record fails, its partition is retried in invocations of its own, so that
+//! its retries and splits do not affect the other partitions. Nothing is buffered here: polled records that are not in the next
+//! invocation, or that must be retried, are fetched again by seeking back to them.
 
 mod event;
+mod selection;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use krafka::consumer::{AutoOffsetReset, Consumer, ConsumerRecord, OffsetAndMetadata, TopicPartition};
 use krafka::{CloseOptions, Kafka};
 use local_sam_template::{Function, KafkaSource, StartingPosition};
@@ -18,16 +19,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::invoke::{Invocation, Lambda};
+use crate::kafka::selection::{Selection, select};
 use crate::on_failure::OnFailure;
-use crate::retry::{Outcome, Progress};
+use crate::retry::{Outcome, RetryState};
 
-/// Longer than any one call to a broker on the same machine should take.
+/// Timeout of a call to a broker on the same machine.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long one poll waits for records; a new record ends it at once.
+/// How long one poll waits for records. It returns as soon as there is one.
 const POLL: Duration = Duration::from_secs(1);
 
-/// With an on-failure destination, Lambda tries a Kafka record at most this often again.
+/// Lambda's limit for the retries of a Kafka record with an on-failure destination.
 const MAXIMUM_RETRY_ATTEMPTS: u32 = 10;
 
 /// Reads the source's topics and invokes the function until `shutdown`, then leaves the group.
@@ -45,15 +47,19 @@ pub(crate) async fn run(
     while !shutdown.is_cancelled() {
         match connect(&source, &function, &servers).await {
             Ok(consumer) => {
-                let troubled = HashMap::new();
+                let failing = HashMap::new();
                 let mut mapping =
-                    Mapping { source, function, servers, lambda, on_failure, shutdown, consumer, troubled };
+                    Mapping { source, function, servers, lambda, on_failure, shutdown, consumer, failing };
                 mapping.run().await;
                 let close = mapping.consumer.close_with(CloseOptions::new().timeout(BROKER_TIMEOUT)).await;
-                return close.unwrap_or_else(|error| tracing::warn!(%error, "the Kafka group was not left cleanly"));
+                return close.unwrap_or_else(|error| tracing::warn!(%error, "cannot leave the Kafka group cleanly"));
             }
             Err(error) => {
-                tracing::warn!(function = function.name, error = format!("{error:#}"), "Kafka cannot be reached");
+                tracing::warn!(
+                    function = function.name,
+                    error = format!("{error:#}"),
+                    "cannot connect to Kafka, retrying"
+                );
                 backoff.wait(&shutdown).await;
             }
         }
@@ -74,7 +80,7 @@ async fn connect(source: &KafkaSource, function: &Function, servers: &str) -> Re
             })
             .max_poll_records(i32::try_from(source.batch_size)?)
             .max_poll_interval(function.timeout + Duration::from_secs(300))
-            // A poller that was killed holds its partitions no longer than this.
+            // How long the partitions of a killed poller stay assigned to it.
             .session_timeout(Duration::from_secs(10))
             .metrics_push(false)
             .build()
@@ -82,7 +88,7 @@ async fn connect(source: &KafkaSource, function: &Function, servers: &str) -> Re
         consumer.subscribe(&source.topics).await?;
         anyhow::Ok(consumer)
     };
-    timeout(BROKER_TIMEOUT, joined).await.context("no answer")?
+    timeout(BROKER_TIMEOUT, joined).await.context("no response")?
 }
 
 struct Mapping {
@@ -93,8 +99,8 @@ struct Mapping {
     on_failure: Option<OnFailure>,
     shutdown: CancellationToken,
     consumer: Consumer,
-    /// The partitions whose first record has failed, each with the time of its next attempt.
-    troubled: HashMap<TopicPartition, (Progress, Instant)>,
+    /// The partitions whose next record has failed, each with the time of its next attempt.
+    failing: HashMap<TopicPartition, (RetryState, Instant)>,
 }
 
 impl Mapping {
@@ -117,7 +123,7 @@ impl Mapping {
                     tracing::warn!(
                         function = self.function.name,
                         error = format!("{error:#}"),
-                        "Kafka failed, trying again"
+                        "Kafka failed, retrying"
                     );
                     backoff.wait(&shutdown).await;
                 }
@@ -125,24 +131,25 @@ impl Mapping {
         }
     }
 
-    /// The next records, gathered for the batching window. May be dropped at any time: nothing is committed here.
+    /// Polls for records until the batch is full or the batching window ends. Can be dropped at any time, because it commits
+    /// nothing.
     async fn poll(&self) -> Result<Vec<ConsumerRecord>> {
         let now = Instant::now();
-        for (partition, (_, ready_at)) in &self.troubled {
+        for (partition, (_, ready_at)) in &self.failing {
             if *ready_at <= now {
                 self.consumer.resume(&partition.topic, &[partition.partition]).await;
             }
         }
         let next =
-            self.troubled.values().map(|(_, ready_at)| ready_at.duration_since(now)).filter(|wait| !wait.is_zero());
+            self.failing.values().map(|(_, ready_at)| ready_at.duration_since(now)).filter(|wait| !wait.is_zero());
         let mut records = self.consumer.poll(next.min().unwrap_or(POLL).min(POLL)).await?;
         let window_ends = Instant::now() + self.source.batching_window;
         while !records.is_empty() && records.len() < self.source.batch_size && Instant::now() < window_ends {
             match self.consumer.poll(window_ends.duration_since(Instant::now())).await {
                 Ok(more) => records.extend(more),
-                // What was polled before must not get lost: the consumer has moved on past it.
+                // The records polled so far must be returned, because the consumer has moved past them.
                 Err(error) => {
-                    tracing::warn!(function = self.function.name, %error, "Kafka failed, the batch stays small");
+                    tracing::warn!(function = self.function.name, %error, "Kafka failed, invoking with an incomplete batch");
                     break;
                 }
             }
@@ -150,18 +157,18 @@ impl Mapping {
         Ok(records)
     }
 
-    /// Goes back to a record. That of a partition which has just been taken away is its next owner's.
+    /// Seeks back to a record. Fails if the partition was just reassigned; then its new owner reads the record.
     async fn seek(&self, partition: &TopicPartition, offset: i64) {
         if let Err(error) = self.consumer.seek(&partition.topic, partition.partition, offset).await {
-            tracing::debug!(function = self.function.name, %error, "a partition was taken away");
+            tracing::debug!(function = self.function.name, %error, "cannot seek, because the partition was reassigned");
         }
     }
 
     async fn handle(&mut self, records: Vec<ConsumerRecord>) -> Result<()> {
         let limits =
-            self.troubled.iter().map(|(partition, (progress, _))| (partition.clone(), progress.limit())).collect();
-        let Selection { batch, put_back } = select(records, self.source.batch_size, &limits);
-        for (partition, offset) in put_back {
+            self.failing.iter().map(|(partition, (retry_state, _))| (partition.clone(), retry_state.limit())).collect();
+        let Selection { batch, refetch_from } = select(records, self.source.batch_size, &limits);
+        for (partition, offset) in refetch_from {
             self.seek(&partition, offset).await;
         }
         let event = event::event(&self.source.cluster_arn, &self.servers, &batch);
@@ -179,21 +186,23 @@ impl Mapping {
             }
         }
         if !commits.is_empty() {
-            timeout(BROKER_TIMEOUT, self.consumer.commit_offsets(commits)).await.context("no answer to a commit")??;
+            timeout(BROKER_TIMEOUT, self.consumer.commit_offsets(commits))
+                .await
+                .context("no response to a commit")??;
         }
         Ok(())
     }
 
-    /// Moves a partition on after an invocation; gives the offset to commit, if anything is over.
+    /// Advances a partition after an invocation; returns the offset to commit if any record was processed or given up.
     async fn conclude(
         &mut self,
         partition: &TopicPartition,
         records: &[ConsumerRecord],
         outcome: Outcome,
     ) -> Option<i64> {
-        let (mut progress, _) =
-            self.troubled.remove(partition).unwrap_or_else(|| (Progress::new(&self.source.retries), Instant::now()));
-        let verdict = progress.after(records.len(), outcome);
+        let (mut retry_state, _) =
+            self.failing.remove(partition).unwrap_or_else(|| (RetryState::new(&self.source.retries), Instant::now()));
+        let verdict = retry_state.after(records.len(), outcome);
         let mut finished = verdict.finished();
         if let (Some(on_failure), 1..) = (&self.on_failure, verdict.given_up) {
             let given_up = &records[verdict.processed..finished];
@@ -202,7 +211,7 @@ impl Mapping {
                 function = self.function.name,
                 offset = given_up[0].offset,
                 given_up = given_up.len(),
-                "records given up"
+                "gave up on records"
             );
             if !on_failure.send(verdict.attempts, ("KafkaBatchInfo", info)).await {
                 finished = verdict.processed;
@@ -213,64 +222,8 @@ impl Mapping {
         }
         if !verdict.wait.is_zero() {
             self.consumer.pause(&partition.topic, &[partition.partition]).await;
-            self.troubled.insert(partition.clone(), (progress, Instant::now() + verdict.wait));
+            self.failing.insert(partition.clone(), (retry_state, Instant::now() + verdict.wait));
         }
         finished.checked_sub(1).map(|last| records[last].offset + 1)
-    }
-}
-
-/// What of a poll goes into one invocation, and where the rest starts.
-struct Selection {
-    batch: HashMap<TopicPartition, Vec<ConsumerRecord>>,
-    put_back: HashMap<TopicPartition, i64>,
-}
-
-/// Takes a troubled partition's records alone, within its limit, or else those of all partitions, within the batch size.
-fn select(records: Vec<ConsumerRecord>, batch_size: usize, limits: &HashMap<TopicPartition, usize>) -> Selection {
-    let partition_of = |record: &ConsumerRecord| TopicPartition::new(record.topic.to_string(), record.partition);
-    let alone = records.iter().map(partition_of).find(|partition| limits.contains_key(partition));
-    let limit =
-        alone.as_ref().and_then(|partition| limits.get(partition)).map_or(batch_size, |limit| batch_size.min(*limit));
-    let mut selection = Selection { batch: HashMap::new(), put_back: HashMap::new() };
-    let mut taken = 0;
-    for record in records {
-        let partition = partition_of(&record);
-        if taken < limit && alone.as_ref().is_none_or(|alone| *alone == partition) {
-            selection.batch.entry(partition).or_default().push(record);
-            taken += 1;
-        } else {
-            selection.put_back.entry(partition).or_insert(record.offset);
-        }
-    }
-    selection
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn records(partition: i32, offsets: std::ops::Range<i64>) -> impl Iterator<Item = ConsumerRecord> {
-        offsets.map(move |offset| ConsumerRecord::new("t", partition, offset, None, None))
-    }
-
-    fn taken(selection: &Selection, partition: i32) -> Vec<i64> {
-        let records = selection.batch.get(&TopicPartition::new("t", partition));
-        records.into_iter().flatten().map(|record| record.offset).collect()
-    }
-
-    #[test]
-    fn all_partitions_share_a_batch() {
-        let polled = records(0, 5..8).chain(records(1, 0..4)).collect();
-        let selection = select(polled, 5, &HashMap::new());
-        assert_eq!((taken(&selection, 0), taken(&selection, 1)), (vec![5, 6, 7], vec![0, 1]));
-        assert_eq!(selection.put_back, [(TopicPartition::new("t", 1), 2)].into());
-    }
-
-    #[test]
-    fn a_troubled_partition_goes_alone_and_in_parts() {
-        let polled = records(0, 5..8).chain(records(1, 0..4)).collect();
-        let selection = select(polled, 5, &[(TopicPartition::new("t", 1), 2)].into());
-        assert_eq!((taken(&selection, 0), taken(&selection, 1)), (vec![], vec![0, 1]));
-        assert_eq!(selection.put_back, [(TopicPartition::new("t", 0), 5), (TopicPartition::new("t", 1), 2)].into());
     }
 }

@@ -1,12 +1,15 @@
-//! The event source mappings of the local stack.
+//! The poller of the local stack: reads event sources and invokes functions with their records. **Local only**: nothing here is
+//! deployed.
 //!
-//! On AWS, Lambda's own pollers read Kafka, queues and streams and invoke the functions. Here this crate does, by the same
-//! rules, from the `Events` of the template: at least once, in order within a partition or shard, and a record that failed is
-//! retried or described to its on-failure destination, never skipped in silence.
+//! It stands in for Lambda's event source mappings (Kafka, SQS, DynamoDB Streams) and for EventBridge's schedules, and takes
+//! their settings from the `Events` of the functions in template.yaml. It follows the same rules: delivery is at least once, in
+//! order within a partition or shard, and a failed record is retried or described to its on-failure destination, never skipped
+//! silently.
 //!
-//! Three things are not as on AWS. Progress in a DynamoDB stream is kept in memory, so a restart reads it from its starting
-//! position again. Retries without an on-failure destination never end. And a batch of several Kafka partitions that fails as
-//! a whole is retried partition by partition.
+//! It is not a complete implementation: it does not filter events and has no maximum record age. It differs from AWS in three
+//! ways. Progress in a DynamoDB stream is kept in memory, so after a restart the stream is read from its starting position.
+//! Retries without an on-failure destination never end. A batch of several Kafka partitions that fails as one is retried
+//! partition by partition.
 
 mod backoff;
 mod batch;
@@ -20,7 +23,7 @@ mod sqs;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -31,34 +34,34 @@ use tokio_util::sync::CancellationToken;
 use crate::invoke::Lambda;
 use crate::on_failure::OnFailure;
 
-/// Longer than any call to the emulator may take, long polls included.
+/// Timeout of a call to the emulator. Longer than any long poll.
 const AWS_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where everything is.
+/// The addresses that the poller needs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Base of the Lambda API, for example `http://127.0.0.1:9000`.
+    /// Base URL of the Lambda API, for example `http://127.0.0.1:9000`.
     pub lambda_url: String,
-    /// The brokers of the one Kafka cluster, as `host:port,host:port`.
+    /// The Kafka brokers, as `host:port,host:port`. All Kafka event sources use the same cluster.
     pub kafka_bootstrap_servers: String,
-    /// How to reach DynamoDB Streams and SQS.
+    /// The configuration of the clients of DynamoDB Streams and SQS.
     pub sdk_config: SdkConfig,
 }
 
-/// Invokes the functions from their event sources until `shutdown`, then finishes what is under way and leaves.
+/// Invokes the functions from their event sources until `shutdown`, then finishes the current invocations and returns.
 ///
-/// A source that cannot be reached is tried again, for ever and with a warning each time; it never ends this function.
+/// A source that cannot be reached is retried without a limit, with a warning each time.
 ///
 /// # Errors
-/// Only if the poller itself breaks: an HTTP client that cannot be built, or a panic in one of its tasks.
+/// Only for faults of the poller itself: an HTTP client cannot be built, or a task has panicked.
 pub async fn run(functions: Vec<Function>, config: Config, shutdown: CancellationToken) -> Result<()> {
     let lambda = Lambda::new(config.lambda_url, shutdown.clone())?;
     let timeouts = TimeoutConfig::builder().operation_timeout(AWS_TIMEOUT).build();
     let sdk_config = config.sdk_config.into_builder().timeout_config(timeouts).build();
     let sqs = aws_sdk_sqs::Client::new(&sdk_config);
-    // Every failure to read a stream has to be seen: what was read before may no longer hold after it.
-    let once = aws_sdk_dynamodbstreams::config::Builder::from(&sdk_config).retry_config(RetryConfig::disabled());
-    let streams = aws_sdk_dynamodbstreams::Client::from_conf(once.build());
+    // Without the SDK's retries, because the shard reader must handle every failed read: its iterator may be invalid afterwards.
+    let streams = aws_sdk_dynamodbstreams::config::Builder::from(&sdk_config).retry_config(RetryConfig::disabled());
+    let streams = aws_sdk_dynamodbstreams::Client::from_conf(streams.build());
 
     let mut tasks = JoinSet::new();
     for function in functions {
@@ -89,13 +92,13 @@ pub async fn run(functions: Vec<Function>, config: Config, shutdown: Cancellatio
                 EventSource::Schedule(source) => {
                     tasks.spawn(schedule::run(source, function, lambda, shutdown));
                 }
-                // The Lambda emulator's router invokes these.
+                // The Lambda emulator's router invokes the function.
                 EventSource::HttpApi { .. } => {}
             }
         }
     }
     while let Some(ended) = tasks.join_next().await {
-        ended.context("an event source's task broke")?;
+        ended.context("the task of an event source has panicked")?;
     }
     Ok(())
 }

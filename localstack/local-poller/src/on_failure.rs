@@ -1,4 +1,4 @@
-//! The on-failure destination: a queue that is told which records were given up.
+//! The on-failure destination: a queue that receives a description of records whose retries are exhausted.
 
 use aws_sdk_sqs::Client;
 use chrono::{SecondsFormat, Utc};
@@ -23,8 +23,9 @@ impl OnFailure {
         Self { client, queue, function_arn, shutdown }
     }
 
-    /// Describes records that were given up after so many attempts; `source` is the source's own part of the document, such
-    /// as `KafkaBatchInfo`. Tries until the queue has it, and is false only if the shutdown came first.
+    /// Sends the description of records that were given up after `attempts` attempts. `source` is the part of the document that
+    /// is specific to the event source, such as `KafkaBatchInfo`. Retries until the queue has accepted it; returns false only if
+    /// the shutdown came first.
     pub(crate) async fn send(&self, attempts: u32, source: (&str, Value)) -> bool {
         let document = document(&self.function_arn, attempts, source).to_string();
         let mut backoff = Backoff::new();
@@ -42,7 +43,7 @@ impl OnFailure {
     }
 }
 
-/// The document that AWS sends, <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>.
+/// The document that AWS sends: <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>
 fn document(function_arn: &str, attempts: u32, (name, info): (&str, Value)) -> Value {
     json!({
         "requestContext": {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_says_who_gave_up_what() {
+    fn document_names_the_function_the_attempts_and_the_source() {
         let document = document("arn:f", 6, ("KafkaBatchInfo", json!({ "batchSize": 1 })));
         assert_eq!(document["requestContext"]["functionArn"], "arn:f");
         assert_eq!(document["requestContext"]["approximateInvokeCount"], 6);

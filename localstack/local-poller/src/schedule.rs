@@ -1,4 +1,4 @@
-//! The clock as an event source.
+//! Schedules: invokes a function at regular intervals.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use local_sam_template::{Function, ScheduleSource};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::invoke::{Invocation, Lambda};
 
-/// Invokes the function once an interval, for the first time after one.
+/// Invokes the function once per interval. The first invocation is after one interval.
 pub(crate) async fn run(source: ScheduleSource, function: Function, lambda: Lambda, shutdown: CancellationToken) {
     let mut ticks = interval_at(Instant::now() + source.interval, source.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -19,7 +19,7 @@ pub(crate) async fn run(source: ScheduleSource, function: Function, lambda: Lamb
             () = shutdown.cancelled() => return,
         }
         match lambda.invoke(&function, &event(&function, Utc::now())).await {
-            Invocation::Answered(_) => {}
+            Invocation::Succeeded(_) => {}
             Invocation::FunctionError(error) | Invocation::NotInvoked(error) => {
                 tracing::warn!(function = function.name, error, "a scheduled invocation failed");
             }
@@ -27,7 +27,7 @@ pub(crate) async fn run(source: ScheduleSource, function: Function, lambda: Lamb
     }
 }
 
-/// EventBridge's event for a schedule.
+/// The event that EventBridge sends for a schedule.
 fn event(function: &Function, time: DateTime<Utc>) -> Value {
     let mut arn = function.arn.split(':').skip(3);
     let (region, account) = (arn.next(), arn.next());
@@ -46,12 +46,13 @@ fn event(function: &Function, time: DateTime<Utc>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeMap;
     use std::time::Duration;
 
+    use super::*;
+
     #[test]
-    fn the_event_is_eventbridges() {
+    fn event_is_eventbridges_scheduled_event() {
         let function = Function {
             logical_id: "SweepFunction".into(),
             name: "sweep".into(),

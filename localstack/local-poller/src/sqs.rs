@@ -1,4 +1,4 @@
-//! A queue as an event source.
+//! Queues: receives messages, invokes the function and deletes what was processed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::backoff::Backoff;
 use crate::batch;
 use crate::invoke::{Invocation, Lambda};
 
-/// With how many batches at a time Lambda starts,
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>.
+/// The number of batches that Lambda initially processes at the same time:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 pub(crate) const CONCURRENT_BATCHES: usize = 5;
 
-/// How long one receive waits for messages; a new message ends it at once.
+/// How long one receive waits for messages. It returns as soon as there is one.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// SQS's limit for one receive and for one delete.
 const MESSAGES_PER_CALL: usize = 10;
 
-/// Receives messages and invokes the function until `shutdown`. A message that failed comes back after the queue's visibility
-/// timeout, and goes to its dead letter queue by the queue's own redrive policy.
+/// Receives messages and invokes the function until `shutdown`. A failed message becomes visible again after the queue's
+/// visibility timeout. The queue's redrive policy moves it to the dead-letter queue.
 pub(crate) async fn run(
     source: SqsSource,
     function: Function,
@@ -36,7 +36,7 @@ pub(crate) async fn run(
 ) {
     let mut backoff = Backoff::new();
     while !shutdown.is_cancelled() {
-        // A message whose receive is dropped here is not lost: it becomes visible again.
+        // If the receive is dropped here, its messages are not lost: they become visible again.
         let received = tokio::select! {
             received = receive(&source, &client) => received,
             () = shutdown.cancelled() => return,
@@ -49,7 +49,11 @@ pub(crate) async fn run(
                 }
             }
             Err(error) => {
-                tracing::warn!(queue = source.queue.name, error = format!("{error:#}"), "SQS failed, trying again");
+                tracing::warn!(
+                    queue = source.queue.name,
+                    error = format!("{error:#}"),
+                    "cannot receive messages, retrying"
+                );
                 backoff.wait(&shutdown).await;
             }
         }
@@ -83,13 +87,13 @@ async fn handle(
         tracing::warn!(function = function.name, error, "an invocation from SQS failed");
     }
     for chunk in processed(&invocation, messages, source.report_batch_item_failures).chunks(MESSAGES_PER_CALL) {
-        // What is not deleted comes again although it was processed.
+        // Messages that are not deleted would be delivered again.
         let mut backoff = Backoff::new();
         while let Err(error) = delete(client, &source.queue.url, chunk).await {
             tracing::warn!(
                 queue = source.queue.name,
                 error = format!("{error:#}"),
-                "SQS does not delete, trying again"
+                "cannot delete processed messages, retrying"
             );
             if shutdown.is_cancelled() {
                 return;
@@ -99,14 +103,14 @@ async fn handle(
     }
 }
 
-/// The messages that need not come back.
+/// The messages that were processed and can be deleted.
 fn processed<'a>(invocation: &Invocation, messages: &'a [Message], report: bool) -> Vec<&'a Message> {
-    let Invocation::Answered(answer) = invocation else { return Vec::new() };
+    let Invocation::Succeeded(response) = invocation else { return Vec::new() };
     if !report {
         return messages.iter().collect();
     }
     let known: HashSet<&str> = messages.iter().filter_map(Message::message_id).collect();
-    match batch::failures::<String>(answer) {
+    match batch::failures::<String>(response) {
         Some(failed) if failed.iter().all(|id| known.contains(id.as_str())) => {
             let succeeded = |message: &&Message| failed.iter().all(|id| message.message_id() != Some(id));
             messages.iter().filter(succeeded).collect()
@@ -124,12 +128,16 @@ async fn delete(client: &Client, queue_url: &str, messages: &[&Message]) -> Resu
     let request = client.delete_message_batch().queue_url(queue_url).set_entries(Some(entries));
     let deleted = request.send().await.map_err(aws_sdk_sqs::Error::from)?;
     for failure in deleted.failed() {
-        tracing::warn!(queue_url, code = failure.code, "a processed message was not deleted and will come again");
+        tracing::warn!(
+            queue_url,
+            code = failure.code,
+            "a processed message was not deleted and will be delivered again"
+        );
     }
     Ok(())
 }
 
-/// The event that Lambda makes of a batch.
+/// The event that Lambda creates for a batch.
 fn event(queue_arn: &str, messages: &[Message]) -> SqsEvent {
     let mut event = SqsEvent::default();
     event.records = messages.iter().map(|message| record(queue_arn, message)).collect();
@@ -188,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_is_what_lambda_sends() {
+    fn event_has_lambdas_form() {
         let event = serde_json::to_value(event("arn:aws:sqs:eu-central-1:000000000000:jobs", &messages())).unwrap();
         let record = &event["Records"][1];
         assert_eq!(record["messageId"], "b");
@@ -202,16 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deleted() {
-        let failed =
-            |id: &str| Invocation::Answered(format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{id}"}}]}}"#).into());
+    fn processed_messages_are_deleted_and_failed_messages_are_not() {
+        let failed = |id: &str| {
+            Invocation::Succeeded(format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{id}"}}]}}"#).into())
+        };
         let deleted = |invocation: &Invocation, report| -> Vec<String> {
             let messages = messages();
             processed(invocation, &messages, report).iter().filter_map(|message| message.message_id.clone()).collect()
         };
-        assert_eq!(deleted(&Invocation::Answered("".into()), true), ["a", "b"]);
+        assert_eq!(deleted(&Invocation::Succeeded("".into()), true), ["a", "b"]);
         assert_eq!(deleted(&failed("a"), true), ["b"]);
-        assert_eq!(deleted(&failed("a"), false), ["a", "b"], "nobody asked for the answer");
+        assert_eq!(deleted(&failed("a"), false), ["a", "b"], "the response is not a partial batch response");
         assert_eq!(deleted(&failed("c"), true), [""; 0], "an unknown identifier");
         assert_eq!(deleted(&failed(""), true), [""; 0], "an empty identifier");
         assert_eq!(deleted(&Invocation::FunctionError(String::new()), true), [""; 0]);

@@ -40,7 +40,7 @@ mod yaml;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 pub use declared::{DeclaredFunction, Trigger};

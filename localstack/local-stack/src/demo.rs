@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anstyle::Style;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_trace_viewer::model::SpanKind::{self, Client, Consumer, Internal, Producer, Server};
 use local_trace_viewer::tree::{Hop, Tree};

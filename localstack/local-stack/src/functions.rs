@@ -5,7 +5,7 @@ mod instance;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use local_sam_template::Function;
 use tokio::process::Command;
 use uuid::Uuid;

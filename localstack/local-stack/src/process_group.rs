@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use tokio::process::Command;
 
 /// The variables of the user's environment that a child inherits: enough to find programs. Everything else, such as AWS

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::Client;
 use tokio::time::timeout;
 use wire::inventory::PutProduct;

@@ -1,4 +1,4 @@
-//! Lambda's DynamoDB event, and the answer to it.
+//! Lambda's DynamoDB event, and the interpretation of the response.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use crate::batch;
 use crate::invoke::Invocation;
 use crate::retry::Outcome;
 
-/// The event that Lambda makes of a batch.
+/// The event that Lambda creates for a batch.
 ///
-/// Built as JSON because `aws_lambda_events` would write an image that is not there as an empty one.
+/// Built as JSON because `aws_lambda_events` serializes a missing image as an empty one.
 pub(super) fn event(stream_arn: &str, records: &[Record]) -> Value {
     let record = |record: &Record| {
         let mut event = object([
@@ -25,7 +25,7 @@ pub(super) fn event(stream_arn: &str, records: &[Record]) -> Value {
             ("dynamodb", record.dynamodb.as_ref().map(change)),
             ("eventSourceARN", Some(stream_arn.into())),
         ]);
-        // Only a deletion by time to live has one.
+        // Only set for deletions by time to live.
         if let (Some(OperationType::Remove), Some(identity)) = (&record.event_name, &record.user_identity) {
             event["userIdentity"] = json!({ "type": identity.r#type, "principalId": identity.principal_id });
         }
@@ -53,26 +53,26 @@ fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
 }
 
 fn item(attributes: &HashMap<String, AttributeValue>) -> Value {
-    // An item is a map of strings to values that JSON has; there is nothing in it that could fail.
+    // Cannot fail, because all keys are strings and JSON has all the values.
     serde_json::to_value(Item::from(attributes.clone())).unwrap_or_default()
 }
 
-/// How the invocation went.
+/// The outcome of an invocation.
 pub(super) fn outcome(invocation: &Invocation, records: &[Record], report: bool) -> Outcome {
-    let answer = match invocation {
-        Invocation::Answered(answer) if report => answer,
-        Invocation::Answered(_) => return Outcome::Processed,
+    let response = match invocation {
+        Invocation::Succeeded(response) if report => response,
+        Invocation::Succeeded(_) => return Outcome::Processed,
         Invocation::FunctionError(_) => return Outcome::Failed,
         Invocation::NotInvoked(_) => return Outcome::NotInvoked,
     };
-    let Some(failures) = batch::failures::<String>(answer) else { return Outcome::Failed };
+    let Some(failures) = batch::failures::<String>(response) else { return Outcome::Failed };
     let index = |failed: &String| records.iter().position(|record| sequence_number(record) == Some(failed));
-    // A function that names a record it was never given cannot be trusted about the others either.
+    // If the response names a record that is not in the batch, it is not reliable for the other records either.
     let Some(indexes) = failures.iter().map(index).collect::<Option<Vec<_>>>() else { return Outcome::Failed };
     indexes.into_iter().min().map_or(Outcome::Processed, Outcome::FailedFrom)
 }
 
-/// What the on-failure destination is told about records of a shard.
+/// The description of records of a shard for the on-failure destination.
 pub(super) fn batch_info(stream_arn: &str, shard_id: &str, records: &[Record]) -> Value {
     let time = |record: &Record| {
         let time = record.dynamodb.as_ref()?.approximate_creation_date_time?;
@@ -91,16 +91,17 @@ pub(super) fn batch_info(stream_arn: &str, shard_id: &str, records: &[Record]) -
     })
 }
 
-/// What identifies a record in its shard.
+/// The identifier of a record in its shard.
 pub(super) fn sequence_number(record: &Record) -> Option<&str> {
     record.dynamodb.as_ref()?.sequence_number()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use aws_sdk_dynamodbstreams::primitives::DateTime;
     use aws_sdk_dynamodbstreams::types::StreamViewType;
+
+    use super::*;
 
     const STREAM: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/t/stream/1";
 
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_is_what_lambda_sends() {
+    fn event_has_lambdas_form() {
         let event = event(STREAM, &records());
         let record = &event["Records"][0];
         assert_eq!(record["eventName"], "INSERT");
@@ -134,8 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_failure_is_where_the_batch_stops() {
-        let outcome = |answer: &'static str| outcome(&Invocation::Answered(answer.into()), &records(), true);
+    fn batch_stops_at_the_first_failed_record() {
+        let outcome = |response: &'static str| outcome(&Invocation::Succeeded(response.into()), &records(), true);
         assert_eq!(
             outcome(r#"{"batchItemFailures":[{"itemIdentifier":"300"},{"itemIdentifier":"200"}]}"#),
             Outcome::FailedFrom(1)
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn records_given_up_are_named() {
+    fn description_names_the_first_and_last_record() {
         let info = batch_info(STREAM, "shard-1", &records()[..2]);
         assert_eq!((&info["startSequenceNumber"], &info["endSequenceNumber"]), (&json!("100"), &json!("200")));
         assert_eq!(info["approximateArrivalOfFirstRecord"], "2023-11-14T22:13:20.500Z");

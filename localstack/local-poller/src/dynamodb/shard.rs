@@ -1,9 +1,9 @@
-//! One shard of a stream, read from its start to its end.
+//! Reads one shard of a stream to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use aws_sdk_dynamodbstreams::Error;
 use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 use local_sam_template::StartingPosition;
@@ -12,19 +12,19 @@ use tokio::time::Instant;
 use crate::backoff::{Backoff, pause};
 use crate::dynamodb::{Mapping, event};
 use crate::invoke::Invocation;
-use crate::retry::Progress;
+use crate::retry::RetryState;
 
-/// How often an idle shard is looked at.
+/// The pause between reads of a shard without new records.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// How long an iterator is trusted. It counts records, and an emulator that was restarted has lost them and counts anew, so
-/// that an iterator from before would skip what is new. No restart is as quick as this.
-const ITERATOR: Duration = Duration::from_millis(300);
+/// How long an iterator is used. The emulator's iterators count records. After a restart it has lost its records and counts from
+/// zero, so an old iterator would skip new records. A restart always takes longer than this.
+const ITERATOR_LIFETIME: Duration = Duration::from_millis(300);
 
-/// The most records that GetRecords gives.
+/// The limit of GetRecords.
 const RECORDS_PER_CALL: usize = 1000;
 
-/// Where reading goes on when there is no iterator.
+/// Where reading continues without an iterator.
 #[derive(Clone)]
 enum Position {
     Start(StartingPosition),
@@ -35,7 +35,7 @@ pub(super) struct ShardReader {
     mapping: Arc<Mapping>,
     shard_id: String,
     position: Position,
-    /// The next iterator, and when it was given.
+    /// The next iterator, and when it was created.
     iterator: Option<(String, Instant)>,
 }
 
@@ -44,7 +44,7 @@ impl ShardReader {
         Self { mapping, shard_id, position: Position::Start(start), iterator: None }
     }
 
-    /// Invokes the function with every record, until the shard's end or the shutdown; gives the shard's id.
+    /// Invokes the function with every record, until the end of the shard or the shutdown; returns the shard's id.
     pub(super) async fn run(mut self) -> String {
         let shutdown = self.mapping.shutdown.clone();
         let mut backoff = Backoff::new();
@@ -70,7 +70,7 @@ impl ShardReader {
                     tracing::warn!(
                         shard = self.shard_id,
                         error = format!("{error:#}"),
-                        "the stream cannot be read, trying again"
+                        "cannot read the stream, retrying"
                     );
                     if self.recover(&error) {
                         backoff = Backoff::new();
@@ -82,11 +82,11 @@ impl ShardReader {
         self.shard_id
     }
 
-    /// The next records and the iterator after them, which is `None` at the shard's end.
+    /// The next records and the iterator after them, which is `None` at the end of the shard.
     async fn read(&mut self) -> Result<(Vec<Record>, Option<(String, Instant)>)> {
-        // Where reading begins with the latest record and none has come yet, another iterator could skip some.
+        // Before the first record of a reader that starts at the latest position, a new iterator could skip records.
         let replaceable = !matches!(self.position, Position::Start(StartingPosition::Latest));
-        self.iterator.take_if(|(_, given)| replaceable && given.elapsed() > ITERATOR);
+        self.iterator.take_if(|(_, created)| replaceable && created.elapsed() > ITERATOR_LIFETIME);
         let (iterator, _) = match &self.iterator {
             Some(iterator) => iterator,
             None => {
@@ -100,12 +100,12 @@ impl ShardReader {
         Ok((read.records.unwrap_or_default(), read.next_shard_iterator.map(|next| (next, Instant::now()))))
     }
 
-    /// Sees to it that reading can go on after a failure. True where the stream has answered, and there is nothing to wait for.
+    /// Prepares the next read after a failed one. Returns true if the stream is reachable, so that no backoff is needed.
     fn recover(&mut self, error: &anyhow::Error) -> bool {
         let error = error.downcast_ref();
         let trimmed = matches!(error, Some(Error::TrimmedDataAccessException(_)));
         if trimmed {
-            // The stream no longer has what comes next: go on with the oldest that it has.
+            // The stream no longer has the next record: continue at the oldest one.
             self.position = Position::Start(StartingPosition::TrimHorizon);
         }
         let expired = matches!(error, Some(Error::ExpiredIteratorException(_)));
@@ -118,22 +118,22 @@ impl ShardReader {
     /// Invokes the function until every record was processed or given up, or until the shutdown.
     async fn process(&mut self, mut records: &[Record]) {
         let Mapping { source, function, lambda, on_failure, shutdown, .. } = &*self.mapping;
-        let mut progress = Progress::new(&source.retries);
+        let mut retry_state = RetryState::new(&source.retries);
         while !records.is_empty() && !shutdown.is_cancelled() {
-            let batch = &records[..records.len().min(progress.limit())];
+            let batch = &records[..records.len().min(retry_state.limit())];
             let invocation = lambda.invoke(function, &event::event(&source.stream_arn, batch)).await;
             if let Invocation::FunctionError(error) | Invocation::NotInvoked(error) = &invocation {
                 tracing::warn!(function = function.name, error, "an invocation from a stream failed");
             }
             let outcome = event::outcome(&invocation, batch, source.retries.report_batch_item_failures);
-            let verdict = progress.after(batch.len(), outcome);
+            let verdict = retry_state.after(batch.len(), outcome);
             if let (Some(on_failure), 1..) = (on_failure, verdict.given_up) {
                 let given_up = &batch[verdict.processed..verdict.finished()];
                 tracing::warn!(
                     function = function.name,
                     shard = self.shard_id,
                     given_up = given_up.len(),
-                    "records given up"
+                    "gave up on records"
                 );
                 let info = event::batch_info(&source.stream_arn, &self.shard_id, given_up);
                 if !on_failure.send(verdict.attempts, ("DDBStreamBatchInfo", info)).await {
@@ -159,6 +159,6 @@ async fn shard_iterator(mapping: &Mapping, shard_id: &str, position: &Position) 
             request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(last)
         }
     };
-    let given = request.send().await.map_err(Error::from)?;
-    given.shard_iterator.context("GetShardIterator gave no iterator")
+    let response = request.send().await.map_err(Error::from)?;
+    response.shard_iterator.context("GetShardIterator returned no iterator")
 }

@@ -1,4 +1,4 @@
-//! Lambda's Kafka event, and the answer to it.
+//! Lambda's Kafka event, and the interpretation of the response.
 
 use std::collections::HashMap;
 
@@ -16,9 +16,9 @@ use crate::retry::Outcome;
 
 type Batch = HashMap<TopicPartition, Vec<ConsumerRecord>>;
 
-/// The event that Lambda makes of a batch.
+/// The event that Lambda creates for a batch.
 ///
-/// Built as JSON because `aws_lambda_events` would write the timestamps as text.
+/// Built as JSON because `aws_lambda_events` serializes the timestamps as text.
 pub(super) fn event(cluster_arn: &str, servers: &str, batch: &Batch) -> Value {
     let records = batch.iter().map(|(partition, records)| (name(partition), records.iter().map(record).collect()));
     json!({
@@ -30,7 +30,7 @@ pub(super) fn event(cluster_arn: &str, servers: &str, batch: &Batch) -> Value {
 }
 
 fn record(record: &ConsumerRecord) -> Value {
-    // Lambda writes a header's bytes as Java does, signed.
+    // Lambda sends the bytes of a header as Java's signed bytes.
     let signed = |value: &[u8]| value.iter().map(|byte| byte.cast_signed()).collect::<Vec<i8>>();
     let header =
         |(name, value): &(String, Option<Bytes>)| json!({ name: signed(value.as_deref().unwrap_or_default()) });
@@ -49,7 +49,7 @@ fn record(record: &ConsumerRecord) -> Value {
     })
 }
 
-/// How the invocation went for each of its partitions.
+/// The outcome of an invocation for each of its partitions.
 pub(super) fn outcomes(invocation: &Invocation, batch: &Batch, report: bool) -> HashMap<TopicPartition, Outcome> {
     #[derive(Deserialize)]
     struct Identifier {
@@ -57,13 +57,13 @@ pub(super) fn outcomes(invocation: &Invocation, batch: &Batch, report: bool) -> 
         offset: i64,
     }
     let all = |outcome| batch.keys().map(|partition| (partition.clone(), outcome)).collect();
-    let answer = match invocation {
-        Invocation::Answered(answer) if report => answer,
-        Invocation::Answered(_) => return all(Outcome::Processed),
+    let response = match invocation {
+        Invocation::Succeeded(response) if report => response,
+        Invocation::Succeeded(_) => return all(Outcome::Processed),
         Invocation::FunctionError(_) => return all(Outcome::Failed),
         Invocation::NotInvoked(_) => return all(Outcome::NotInvoked),
     };
-    let Some(failures) = batch::failures::<Identifier>(answer) else { return all(Outcome::Failed) };
+    let Some(failures) = batch::failures::<Identifier>(response) else { return all(Outcome::Failed) };
     let mut outcomes: HashMap<TopicPartition, Outcome> = all(Outcome::Processed);
     for failure in failures {
         let found = batch.iter().find(|(partition, _)| name(partition) == failure.partition).and_then(
@@ -72,7 +72,7 @@ pub(super) fn outcomes(invocation: &Invocation, batch: &Batch, report: bool) -> 
                 Some((partition, index))
             },
         );
-        // A function that names a record it was never given cannot be trusted about the others either.
+        // If the response names a record that is not in the batch, it is not reliable for the other records either.
         let Some((partition, index)) = found else { return all(Outcome::Failed) };
         outcomes.entry(partition.clone()).and_modify(|outcome| match outcome {
             Outcome::FailedFrom(first) if *first < index => {}
@@ -82,7 +82,7 @@ pub(super) fn outcomes(invocation: &Invocation, batch: &Batch, report: bool) -> 
     outcomes
 }
 
-/// What the on-failure destination is told about records of one partition.
+/// The description of records of one partition for the on-failure destination.
 pub(super) fn batch_info(
     cluster_arn: &str,
     servers: &str,
@@ -114,7 +114,7 @@ pub(super) fn batch_info(
     })
 }
 
-/// Lambda's name of a partition, which is a key of the event and in the answer.
+/// The name of a partition in Lambda's event and in the response.
 fn name(partition: &TopicPartition) -> String {
     format!("{}-{}", partition.topic, partition.partition)
 }
@@ -138,13 +138,13 @@ mod tests {
         batch
     }
 
-    fn outcome_of(answer: &'static str) -> [Outcome; 2] {
-        let outcomes = outcomes(&Invocation::Answered(answer.into()), &batch(), true);
+    fn outcome_of(response: &'static str) -> [Outcome; 2] {
+        let outcomes = outcomes(&Invocation::Succeeded(response.into()), &batch(), true);
         [0, 1].map(|partition| outcomes[&TopicPartition::new("t", partition)])
     }
 
     #[test]
-    fn the_event_is_what_lambda_sends() {
+    fn event_has_lambdas_form() {
         let event = event("arn:cluster", "b:9092", &batch());
         assert_eq!(event["eventSource"], "aws:kafka");
         assert_eq!(event["records"]["t-1"].as_array().unwrap().len(), 2);
@@ -154,13 +154,13 @@ mod tests {
         assert_eq!(record["timestampType"], "CREATE_TIME");
         assert_eq!((&record["key"], &record["value"]), (&json!("aw=="), &json!("dmFsdWU=")));
         assert_eq!(record["headers"], json!([{ "traceparent": [48, 48, 45, -61, -87] }, { "empty": [] }]));
-        assert_eq!(event["records"]["t-0"][1]["headers"], json!([]), "the field is there without headers too");
+        assert_eq!(event["records"]["t-0"][1]["headers"], json!([]), "the field is there even without headers");
         let parsed: aws_lambda_events::kafka::KafkaEvent = serde_json::from_value(event).unwrap();
         assert_eq!(parsed.records["t-0"][0].offset, 10);
     }
 
     #[test]
-    fn each_partition_stops_at_its_first_failure() {
+    fn partition_stops_at_its_first_failed_record() {
         let failures = r#"{"batchItemFailures":[
             {"itemIdentifier":{"partition":"t-0","offset":12}},{"itemIdentifier":{"partition":"t-0","offset":11}}]}"#;
         assert_eq!(outcome_of(failures), [Outcome::FailedFrom(1), Outcome::Processed]);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_something_else_fails_everything() {
+    fn response_that_names_unknown_records_fails_all_partitions() {
         for wrong in [
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-1","offset":99}}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t","offset":7}}]}"#,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn records_given_up_are_named() {
+    fn description_names_the_first_and_last_record() {
         let partition = TopicPartition::new("t", 0);
         let info = batch_info("arn", "b:9092", &partition, &batch()[&partition]);
         assert_eq!(info["batchSize"], 3);

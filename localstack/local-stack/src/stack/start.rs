@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
 use local_sam_template::{Deployment, EventSource, Function, Resources, Template};
 use local_trace_viewer::{Capacity, Recording, Store};
