@@ -1,29 +1,59 @@
-//! Delivering a job: claim it, deliver, record that it is delivered. Whoever finds a claim that has run out delivers again: a
-//! crash between delivery and record means a second delivery, never none.
+//! The delivery of a job: claim it, send the notification through its channel, and record the delivery.
+//!
+//! After a crash between sending and recording, the claim expires and the next attempt sends the notification again. It can
+//! therefore arrive twice, but it is never lost.
 
-use wire::{Channel, NotificationJob};
+use chassis::clock::Clock;
+use chassis::{aws, config};
+use chrono::Utc;
+use wire::NotificationJob;
 
-use crate::store::{Claim, Store};
+use crate::Channels;
+use crate::store::{ClaimOutcome, Store};
 
-/// Delivers a job, once; an error where it is not delivered, or where another is at it right now.
-pub(crate) async fn deliver(store: &Store, job: &NotificationJob) -> anyhow::Result<()> {
-    match store.claim(job, (store.clock)()).await? {
-        Claim::Taken => {}
-        Claim::Delivered => {
-            tracing::info!(event_id = job.event_id, "event {} was delivered before", job.event_id);
-            return Ok(());
+/// What a delivery needs: the table of deliveries, the channels, and the clock that decides when a claim expires.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    store: Store,
+    channels: Channels,
+    clock: Clock,
+}
+
+impl Delivery {
+    /// From `NOTIFICATIONS_TABLE`, the table of deliveries, and the settings of the channels ([`Channels::from_env`]).
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let table = config::required("NOTIFICATIONS_TABLE")?;
+        let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
+        Ok(Self::new(store, Channels::from_env()?))
+    }
+
+    /// With the system's clock.
+    pub fn new(store: Store, channels: Channels) -> Self {
+        Self { store, channels, clock: Utc::now }
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Delivers a job, unless it is already delivered.
+    ///
+    /// # Errors
+    /// The job is not recorded as delivered, or another invocation is delivering it now.
+    pub(crate) async fn deliver(&self, job: &NotificationJob) -> anyhow::Result<()> {
+        match self.store.claim(job, (self.clock)()).await? {
+            ClaimOutcome::Claimed => {}
+            ClaimOutcome::AlreadyDelivered => {
+                tracing::info!(event_id = job.event_id, "event {} is already delivered", job.event_id);
+                return Ok(());
+            }
+            ClaimOutcome::ClaimedElsewhere => {
+                anyhow::bail!("another invocation is delivering event {}", job.event_id);
+            }
         }
-        Claim::Busy => anyhow::bail!("event {} is being delivered by another", job.event_id),
+        self.channels.send(job).await?;
+        self.store.record_delivery(job, (self.clock)()).await
     }
-    match job.channel {
-        Channel::Log => tracing::info!(
-            order_id = %job.order_id,
-            user_id = %job.user_id,
-            status = ?job.event_type,
-            "notification: order {} is {:?}",
-            job.order_id,
-            job.event_type
-        ),
-    }
-    store.delivered(job, (store.clock)()).await
 }

@@ -1,10 +1,13 @@
-//! Notifications: from an order's event to one job a channel, and from a job to its delivery.
+//! Notifications: order events from Kafka become jobs in a queue, one job per event and channel, and each job is delivered.
 
+mod channel;
 mod delivery;
-mod jobs;
+mod job_queue;
 pub mod kafka;
 pub mod sqs;
 mod store;
 
-pub use jobs::Jobs;
-pub use store::{Claim, Store};
+pub use channel::Channels;
+pub use delivery::Delivery;
+pub use job_queue::JobQueue;
+pub use store::{ClaimOutcome, Store};

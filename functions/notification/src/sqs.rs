@@ -1,4 +1,5 @@
-//! The SQS trigger: each message is handled by itself, and the ones that failed are reported, so that they come again.
+//! The SQS trigger: each message is handled separately. Failed messages are reported in the partial batch response, so that SQS
+//! delivers only those again.
 
 use anyhow::Context as _;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -7,13 +8,13 @@ use telemetry::messaging::{self, System};
 use tracing::Span;
 use wire::NotificationJob;
 
-use crate::{Store, delivery};
+use crate::Delivery;
 
-/// Delivers a batch's jobs.
-pub async fn handle(store: &Store, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
+/// Delivers the jobs of a batch.
+pub async fn handle(delivery: &Delivery, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
     let mut response = SqsBatchResponse::default();
     for message in event.records {
-        if handle_message(store, &message).await.is_err() {
+        if handle_message(delivery, &message).await.is_err() {
             response.add_failure(message.message_id.unwrap_or_default());
         }
     }
@@ -22,37 +23,37 @@ pub async fn handle(store: &Store, event: SqsEvent) -> anyhow::Result<SqsBatchRe
 
 /// Why a message failed.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("no job of ours: {0:#}")]
-    Invalid(anyhow::Error),
-    #[error("not delivered: {0:#}")]
-    Delivery(anyhow::Error),
+enum MessageError {
+    #[error("invalid job: {0:#}")]
+    InvalidJob(anyhow::Error),
+    #[error("the job was not delivered: {0:#}")]
+    DeliveryFailed(anyhow::Error),
 }
 
-impl ErrorType for Failure {
+impl ErrorType for MessageError {
     fn error_type(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid_job",
-            Self::Delivery(_) => "delivery_failed",
+            Self::InvalidJob(_) => "invalid_job",
+            Self::DeliveryFailed(_) => "delivery_failed",
         }
     }
 }
 
-async fn handle_message(store: &Store, message: &SqsMessage) -> Result<(), Failure> {
+async fn handle_message(delivery: &Delivery, message: &SqsMessage) -> Result<(), MessageError> {
     let queue = message.event_source_arn.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default();
     let handled = async {
         let id = message.message_id.as_deref().unwrap_or_default();
         Span::current().record("messaging.message.id", id);
-        deliver(store, message).await.inspect_err(|failure| {
-            tracing::error!(message_id = id, error = %failure, "message {id} failed");
+        deliver(delivery, message).await.inspect_err(|error| {
+            tracing::error!(message_id = id, error = %error, "message {id} failed");
         })
     };
     messaging::process(System::AwsSqs, queue, messaging::sqs_context(message), handled).await
 }
 
-async fn deliver(store: &Store, message: &SqsMessage) -> Result<(), Failure> {
-    let job = read(message).map_err(Failure::Invalid)?;
-    delivery::deliver(store, &job).await.map_err(Failure::Delivery)
+async fn deliver(delivery: &Delivery, message: &SqsMessage) -> Result<(), MessageError> {
+    let job = read(message).map_err(MessageError::InvalidJob)?;
+    delivery.deliver(&job).await.map_err(MessageError::DeliveryFailed)
 }
 
 fn read(message: &SqsMessage) -> anyhow::Result<NotificationJob> {

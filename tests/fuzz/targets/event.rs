@@ -21,6 +21,7 @@ use chassis::client::Service;
 use kafka_producer::Sent;
 use libfuzzer_sys::fuzz_target;
 use notification::kafka::KafkaEvent;
+use notification::{Channels, Delivery};
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use order::relay::{Topic, relay};
@@ -43,8 +44,9 @@ fn set_propagators() {
 
 static ORDERS: LazyLock<order::Store> = LazyLock::new(|| order::Store::new(client(), "orders".to_owned()));
 
-static NOTIFICATIONS: LazyLock<notification::Store> =
-    LazyLock::new(|| notification::Store::new(client(), "notifications".to_owned()));
+static DELIVERY: LazyLock<Delivery> = LazyLock::new(|| {
+    Delivery::new(notification::Store::new(client(), "notifications".to_owned()), Channels::default())
+});
 
 static ORDER: LazyLock<Router> = LazyLock::new(|| {
     let service = |name| Service::third_party(name, "http://127.0.0.1:9".parse().unwrap()).unwrap();
@@ -83,7 +85,7 @@ fn check_relay(event: dynamodb::Event) {
 /// The response names only messages of the event.
 fn check_delivery(event: sqs::SqsEvent) {
     let ids: BTreeSet<_> = event.records.iter().map(|message| message.message_id.clone().unwrap_or_default()).collect();
-    let response = RUNTIME.block_on(notification::sqs::handle(&NOTIFICATIONS, event)).unwrap();
+    let response = RUNTIME.block_on(notification::sqs::handle(&DELIVERY, event)).unwrap();
     assert!(response.batch_item_failures.iter().all(|failure| ids.contains(&failure.item_identifier)));
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::client::{Service, Transport};
-use notification::Jobs;
+use notification::{Channels, Delivery, JobQueue};
 use order::Saga;
 use payment::{HttpProvider, Provider};
 
@@ -50,8 +50,8 @@ pub(crate) struct System {
     queue: Queue,
     /// What order-relay and order-recovery work with.
     saga: Saga,
-    jobs: Arc<Jobs>,
-    notifications: notification::Store,
+    jobs: Arc<JobQueue>,
+    delivery: Delivery,
 }
 
 impl System {
@@ -88,6 +88,7 @@ impl System {
         let saga = saga.with_clock(clock::now);
         let order_app = Mutation::mutate_order(mutation, order::http::app(saga.clone()));
 
+        let notifications = notification::Store::new(client, names.notifications.clone());
         let queue = Queue::default();
         Ok(Self {
             simulation: simulation.clone(),
@@ -100,7 +101,7 @@ impl System {
             jobs: Arc::new(queue.jobs(simulation)),
             queue,
             saga,
-            notifications: notification::Store::new(client, names.notifications.clone()).with_clock(clock::now),
+            delivery: Delivery::new(notifications, Channels::default()).with_clock(clock::now),
             table_names: names,
         })
     }
@@ -113,7 +114,7 @@ impl System {
         }
         tokio::spawn(self.topic.clone().deliver(self.jobs.clone()));
         for _ in 0..DELIVERY_CONCURRENCY {
-            tokio::spawn(self.queue.clone().deliver(self.simulation.clone(), self.notifications.clone()));
+            tokio::spawn(self.queue.clone().deliver(self.simulation.clone(), self.delivery.clone()));
         }
     }
 

@@ -1,5 +1,6 @@
-//! The notification functions against an emulated DynamoDB, and against a queue that takes everything.
+//! The notification functions against an emulated DynamoDB and a fake queue.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's panic is its report")]
 
+mod delivery;
 mod store;
-mod unsampled;
+mod trace_context;

@@ -1,12 +1,12 @@
-//! The deliveries' store against an emulated DynamoDB.
+//! The table of deliveries, against an emulated DynamoDB.
 
 use chrono::{Duration, Utc};
-use notification::{Claim, Store};
+use notification::{ClaimOutcome, Store};
 use test_dynamodb::TestDynamoDb;
 use wire::{Channel, NotificationJob, OrderEventType, OrderId};
 
 #[tokio::test]
-async fn a_job_is_delivered_once_and_a_lost_claim_runs_out() {
+async fn job_is_delivered_once_and_an_expired_claim_can_be_taken_over() {
     let dynamodb = TestDynamoDb::start().await.unwrap();
     let table = dynamodb.table("NotificationsTable").unwrap();
     let store = Store::new(dynamodb.client, table);
@@ -19,9 +19,9 @@ async fn a_job_is_delivered_once_and_a_lost_claim_runs_out() {
         event_type: OrderEventType::Confirmed,
     };
     let now = Utc::now();
-    assert_eq!(store.claim(&job, now).await.unwrap(), Claim::Taken);
-    assert_eq!(store.claim(&job, now).await.unwrap(), Claim::Busy);
-    assert_eq!(store.claim(&job, now + Duration::minutes(2)).await.unwrap(), Claim::Taken);
-    store.delivered(&job, now).await.unwrap();
-    assert_eq!(store.claim(&job, now + Duration::days(9)).await.unwrap(), Claim::Delivered);
+    assert_eq!(store.claim(&job, now).await.unwrap(), ClaimOutcome::Claimed);
+    assert_eq!(store.claim(&job, now).await.unwrap(), ClaimOutcome::ClaimedElsewhere);
+    assert_eq!(store.claim(&job, now + Duration::minutes(2)).await.unwrap(), ClaimOutcome::Claimed);
+    store.record_delivery(&job, now).await.unwrap();
+    assert_eq!(store.claim(&job, now + Duration::days(9)).await.unwrap(), ClaimOutcome::AlreadyDelivered);
 }

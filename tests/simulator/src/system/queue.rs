@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use notification::{Jobs, Store, sqs};
+use notification::{Delivery, JobQueue, sqs};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -38,10 +38,14 @@ struct Message {
 
 impl Queue {
     /// The client that the notification function sends its jobs with.
-    pub(super) fn jobs(&self, simulation: &Simulation) -> Jobs {
+    pub(super) fn jobs(&self, simulation: &Simulation) -> JobQueue {
         let config = aws_sdk_sqs::config::Builder::from(&sdk::config(simulation, self.clone()));
         let config = config.retry_partition(sdk::retry_partition()).allow_no_auth().build();
-        Jobs::new(aws_sdk_sqs::Client::from_conf(config), "http://aws/notification-jobs".to_owned(), vec![Channel::Log])
+        JobQueue::new(
+            aws_sdk_sqs::Client::from_conf(config),
+            "http://aws/notification-jobs".to_owned(),
+            vec![Channel::Log],
+        )
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -50,18 +54,18 @@ impl Queue {
     }
 
     /// Delivers messages to notification-delivery; never returns.
-    pub(super) async fn deliver(self, simulation: Simulation, store: Store) {
+    pub(super) async fn deliver(self, simulation: Simulation, delivery: Delivery) {
         loop {
             let messages = self.take_batch(&simulation);
             if messages.is_empty() {
                 self.1.notified().await;
                 continue;
             }
-            let (store, event) = (store.clone(), event(&messages));
+            let (delivery, event) = (delivery.clone(), event(&messages));
             let Some(event) = event else {
                 return simulation.violate("the simulator builds a valid SQS event", format!("{messages:?}"));
             };
-            let handled = async move { sqs::handle(&store, event).await };
+            let handled = async move { sqs::handle(&delivery, event).await };
             let failed: Option<Vec<String>> = match simulation.invoke("notification-delivery", handled).await {
                 Some(Ok(response)) => {
                     Some(response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect())

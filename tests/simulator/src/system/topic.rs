@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kafka_producer::Sent;
-use notification::Jobs;
+use notification::JobQueue;
 use notification::kafka::{self, KafkaEvent};
 use order::relay;
 use serde_json::json;
@@ -65,7 +65,7 @@ impl Topic {
     }
 
     /// Delivers the records to the notification function; never returns.
-    pub(super) async fn deliver(self, jobs: Arc<Jobs>) {
+    pub(super) async fn deliver(self, jobs: Arc<JobQueue>) {
         loop {
             let (from, batch) = {
                 let partition = self.partition();

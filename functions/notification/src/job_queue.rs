@@ -1,24 +1,24 @@
-//! The queue of jobs.
+//! The queue `notification-jobs`, as the notification function writes to it.
 
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use chassis::{aws, config};
 use wire::{Channel, NotificationJob, OrderEvent};
 
-/// Sends the jobs of an event: one a channel.
-pub struct Jobs {
+/// The queue of notification jobs, and the channels that every event is delivered through.
+pub struct JobQueue {
     client: Client,
     queue_url: String,
     channels: Vec<Channel>,
 }
 
-impl Jobs {
-    /// A queue, and the channels that an event has jobs for.
+impl JobQueue {
+    /// The queue at a URL. Each event gets one job per channel in the list.
     pub fn new(client: Client, queue_url: String, channels: Vec<Channel>) -> Self {
         Self { client, queue_url, channels }
     }
 
-    /// From `NOTIFICATION_JOBS_QUEUE_URL` and `NOTIFICATION_CHANNELS` (names of channels, with commas between).
+    /// From `NOTIFICATION_JOBS_QUEUE_URL` and `NOTIFICATION_CHANNELS`, the names of the channels, separated by commas.
     pub async fn from_env() -> anyhow::Result<Self> {
         let queue_url: String = config::required("NOTIFICATION_JOBS_QUEUE_URL")?;
         let names: String = config::required("NOTIFICATION_CHANNELS")?;
@@ -27,17 +27,21 @@ impl Jobs {
         Ok(Self::new(aws::sqs(&aws::sdk_config().await), queue_url, channels))
     }
 
-    /// Sends the event's jobs. After an error some of them may be sent: send all again, delivery drops the second.
-    pub async fn send(&self, event: &OrderEvent) -> anyhow::Result<()> {
+    /// Sends the jobs of an event.
+    ///
+    /// # Errors
+    /// A job was not sent; earlier ones were. Retry with the same event: notification-delivery ignores duplicate jobs.
+    pub async fn send_jobs(&self, event: &OrderEvent) -> anyhow::Result<()> {
         for channel in &self.channels {
-            self.send_one(&NotificationJob::new(event, *channel)).await?;
+            let job = NotificationJob::new(event, *channel);
+            self.send(&job).await.with_context(|| format!("the job for the channel {channel} was not sent"))?;
         }
         Ok(())
     }
 
-    async fn send_one(&self, job: &NotificationJob) -> anyhow::Result<()> {
+    async fn send(&self, job: &NotificationJob) -> anyhow::Result<()> {
         let message = self.client.send_message().queue_url(&self.queue_url).message_body(serde_json::to_string(job)?);
-        message.send().await.context("the job is not sent")?;
+        message.send().await?;
         Ok(())
     }
 }
