@@ -90,8 +90,8 @@ impl Stack {
         };
         let (kafka, (), (aws, resources, functions)) = tokio::try_join!(kafka, traces, functions)?;
         self.start_functions(functions.iter().filter(|function| functions::needs_kafka(function)))?;
-        let count = format!("{} functions, {} instances each", functions.len(), self.launcher.config.concurrency);
-        self.launcher.progress.ready("API, Lambda", &count, &self.endpoints.api_url);
+        let instances = format!("{} instances of {} functions", self.launcher.config.concurrency, functions.len());
+        self.launcher.progress.ready("API, Lambda", &instances, &self.endpoints.api_url);
         self.start_poller(functions);
         (self.kafka, self.aws, self.resources) = (kafka, Some(aws), resources);
         Ok(())
