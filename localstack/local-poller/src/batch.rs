@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// The identifiers of the failed records, in the form `I` of the event source. `None` if the response cannot be parsed, which AWS
-/// treats as a failure of all records.
+/// The identifiers of the failed records, in the form `I` of the event source. `None` if the response cannot be parsed,
+/// which AWS treats as a failure of all records.
 ///
 /// An empty response, `null`, `{}` and an empty list mean success:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>

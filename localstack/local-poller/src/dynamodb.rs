@@ -32,8 +32,8 @@ pub(crate) struct Mapping {
     shutdown: CancellationToken,
 }
 
-/// Reads the stream and invokes the function until `shutdown`. Shards are read independently, except that a parent is read before
-/// its children.
+/// Reads the stream and invokes the function until `shutdown`. Shards are read independently, except that a parent is
+/// read before its children.
 pub(crate) async fn run(
     source: DynamoDbSource,
     function: Function,

@@ -1,8 +1,8 @@
 //! Kafka: reads topics in a consumer group and invokes the function.
 //!
-//! An invocation contains records of all partitions. If a record fails, its partition is retried in invocations of its own, so that
-//! its retries and splits do not affect the other partitions. Nothing is buffered here: polled records that are not in the next
-//! invocation, or that must be retried, are fetched again by seeking back to them.
+//! An invocation contains records of all partitions. If a record fails, its partition is retried in invocations of its
+//! own, so that its retries and splits do not affect the other partitions. Nothing is buffered here: polled records
+//! that are not in the next invocation, or that must be retried, are fetched again by seeking back to them.
 
 mod event;
 mod selection;
@@ -131,8 +131,8 @@ impl Mapping {
         }
     }
 
-    /// Polls for records until the batch is full or the batching window ends. Can be dropped at any time, because it commits
-    /// nothing.
+    /// Polls for records until the batch is full or the batching window ends. Can be dropped at any time, because it
+    /// commits nothing.
     async fn poll(&self) -> Result<Vec<ConsumerRecord>> {
         let now = Instant::now();
         for (partition, (_, ready_at)) in &self.failing {

@@ -1,15 +1,15 @@
-//! The poller of the local stack: reads event sources and invokes functions with their records. **Local only**: nothing here is
-//! deployed.
+//! The poller of the local stack: reads event sources and invokes functions with their records. **Local only**: nothing
+//! here is deployed.
 //!
-//! It stands in for Lambda's event source mappings (Kafka, SQS, DynamoDB Streams) and for EventBridge's schedules, and takes
-//! their settings from the `Events` of the functions in template.yaml. It follows the same rules: delivery is at least once, in
-//! order within a partition or shard, and a failed record is retried or described to its on-failure destination, never skipped
-//! silently.
+//! It stands in for Lambda's event source mappings (Kafka, SQS, DynamoDB Streams) and for EventBridge's schedules, and
+//! takes their settings from the `Events` of the functions in template.yaml. It follows the same rules: delivery is at
+//! least once, in order within a partition or shard, and a failed record is retried or described to its on-failure
+//! destination, never skipped silently.
 //!
-//! It is not a complete implementation: it does not filter events and has no maximum record age. It differs from AWS in three
-//! ways. Progress in a DynamoDB stream is kept in memory, so after a restart the stream is read from its starting position.
-//! Retries without an on-failure destination never end. A batch of several Kafka partitions that fails as one is retried
-//! partition by partition.
+//! It is not a complete implementation: it does not filter events and has no maximum record age. It differs from AWS in
+//! three ways. Progress in a DynamoDB stream is kept in memory, so after a restart the stream is read from its starting
+//! position. Retries without an on-failure destination never end. A batch of several Kafka partitions that fails as one
+//! is retried partition by partition.
 
 mod backoff;
 mod batch;
@@ -59,7 +59,8 @@ pub async fn run(functions: Vec<Function>, config: Config, shutdown: Cancellatio
     let timeouts = TimeoutConfig::builder().operation_timeout(AWS_TIMEOUT).build();
     let sdk_config = config.sdk_config.into_builder().timeout_config(timeouts).build();
     let sqs = aws_sdk_sqs::Client::new(&sdk_config);
-    // Without the SDK's retries, because the shard reader must handle every failed read: its iterator may be invalid afterwards.
+    // Without the SDK's retries, because the shard reader must handle every failed read: its iterator may be invalid
+    // afterwards.
     let streams = aws_sdk_dynamodbstreams::config::Builder::from(&sdk_config).retry_config(RetryConfig::disabled());
     let streams = aws_sdk_dynamodbstreams::Client::from_conf(streams.build());
 

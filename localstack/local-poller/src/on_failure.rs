@@ -23,9 +23,9 @@ impl OnFailure {
         Self { client, queue, function_arn, shutdown }
     }
 
-    /// Sends the description of records that were given up after `attempts` attempts. `source` is the part of the document that
-    /// is specific to the event source, such as `KafkaBatchInfo`. Retries until the queue has accepted it; returns false only if
-    /// the shutdown came first.
+    /// Sends the description of records that were given up after `attempts` attempts. `source` is the part of the
+    /// document that is specific to the event source, such as `KafkaBatchInfo`. Retries until the queue has accepted
+    /// it; returns false only if the shutdown came first.
     pub(crate) async fn send(&self, attempts: u32, source: (&str, Value)) -> bool {
         let document = document(&self.function_arn, attempts, source).to_string();
         let mut backoff = Backoff::new();

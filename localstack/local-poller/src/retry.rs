@@ -1,4 +1,5 @@
-//! Decides what happens after an invocation to the records of one partition or shard: continue, retry, split or give up. No I/O.
+//! Decides what happens after an invocation to the records of one partition or shard: continue, retry, split or give
+//! up. No I/O.
 
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ pub(crate) enum Outcome {
     NotInvoked,
 }
 
-/// What happens to the records of an invocation. Processed records come first, then the records that are given up, then the records
-/// to retry.
+/// What happens to the records of an invocation. Processed records come first, then the records that are given up, then
+/// the records to retry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// Number of processed records.
@@ -126,8 +127,8 @@ mod tests {
         })
     }
 
-    /// Processes `records` with a function whose outcome is `outcome`; returns the processed records, the records given up, and the
-    /// number of invocations.
+    /// Processes `records` with a function whose outcome is `outcome`; returns the processed records, the records given
+    /// up, and the number of invocations.
     fn drive(
         mut state: RetryState,
         records: usize,

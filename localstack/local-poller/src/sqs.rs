@@ -25,8 +25,8 @@ const WAIT: Duration = Duration::from_secs(5);
 /// SQS's limit for one receive and for one delete.
 const MESSAGES_PER_CALL: usize = 10;
 
-/// Receives messages and invokes the function until `shutdown`. A failed message becomes visible again after the queue's
-/// visibility timeout. The queue's redrive policy moves it to the dead-letter queue.
+/// Receives messages and invokes the function until `shutdown`. A failed message becomes visible again after the
+/// queue's visibility timeout. The queue's redrive policy moves it to the dead-letter queue.
 pub(crate) async fn run(
     source: SqsSource,
     function: Function,

@@ -1,4 +1,5 @@
-//! What the template declares, read from its text alone: names, triggers and references. Needs no emulator and no parameter values.
+//! What the template declares, read from its text alone: names, triggers and references. Needs no emulator and no
+//! parameter values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,8 @@ pub struct DeclaredFunction {
     pub service_name: String,
     /// The kinds of events that invoke it.
     pub triggers: BTreeSet<Trigger>,
-    /// The logical ids that its variables refer to by `Ref` or `GetAtt`, for example `OrdersTable` or `InventoryFunctionUrl`.
+    /// The logical ids that its variables refer to by `Ref` or `GetAtt`, for example `OrdersTable` or
+    /// `InventoryFunctionUrl`.
     pub references: BTreeSet<String>,
     /// Its configured memory in MB.
     pub memory_mb: u64,
@@ -28,7 +30,8 @@ pub struct DeclaredFunction {
 /// A kind of event that invokes a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trigger {
-    /// An HTTP request: to a route of the API (event type `HttpApi`) or to the function's own URL (`FunctionUrlConfig`).
+    /// An HTTP request: to a route of the API (event type `HttpApi`) or to the function's own URL
+    /// (`FunctionUrlConfig`).
     Http,
     /// Messages of a queue (event type `SQS`).
     Sqs,
@@ -117,8 +120,8 @@ impl Template {
             .collect()
     }
 
-    /// Every Kafka topic that invokes a function. CloudFormation cannot declare the topics of an MSK cluster, so this is the
-    /// only place where the template names them.
+    /// Every Kafka topic that invokes a function. CloudFormation cannot declare the topics of an MSK cluster, so this
+    /// is the only place where the template names them.
     ///
     /// # Errors
     /// Names the function whose event has no list of topic names.

@@ -5,12 +5,12 @@
 //! therefore run against what is deployed.
 //!
 //! It is not a CloudFormation implementation. It knows the resource types, properties and intrinsic functions that this
-//! project uses, and any other property is an error that names it: ignoring it would make the local stack differ from AWS
-//! without a warning. Resources that have no local counterpart (roles, policies, layers) are skipped.
+//! project uses, and any other property is an error that names it: ignoring it would make the local stack differ from
+//! AWS without a warning. Resources that have no local counterpart (roles, policies, layers) are skipped.
 //!
 //! What the template declares can be read without an emulator ([`Template::declared_functions`],
-//! [`Template::table_names`], [`Template::queue_names`], [`Template::kafka_topics`]). What needs names or ARNs that only exist
-//! once something was created needs [`Template::provision`] first:
+//! [`Template::table_names`], [`Template::queue_names`], [`Template::kafka_topics`]). What needs names or ARNs that
+//! only exist once something was created needs [`Template::provision`] first:
 //!
 //! ```no_run
 //! # async fn example(sdk_config: aws_config::SdkConfig) -> anyhow::Result<()> {

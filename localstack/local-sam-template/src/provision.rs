@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::intrinsics::{Resolver, references};
 use crate::{Deployment, Template, queue, table};
 
-/// Longest time for creating everything, which normally takes less than a second: an emulator that hangs becomes an error.
+/// Longest time for creating everything, which normally takes less than a second: an emulator that hangs becomes an
+/// error.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The account id when the emulator's responses have no ARN to read it from.
@@ -64,11 +65,12 @@ impl Resources {
 }
 
 impl Template {
-    /// Creates every table and queue, and returns once all of them can be used. Tables and queues that already exist are kept.
+    /// Creates every table and queue, and returns once all of them can be used. Tables and queues that already exist
+    /// are kept.
     ///
     /// # Errors
-    /// Names the resource, and the property if this crate does not support it. An existing table or queue that differs from
-    /// the template is an error too.
+    /// Names the resource, and the property if this crate does not support it. An existing table or queue that differs
+    /// from the template is an error too.
     pub async fn provision(&self, sdk_config: &SdkConfig) -> Result<Resources> {
         tokio::time::timeout(DEADLINE, self.create_all(sdk_config))
             .await

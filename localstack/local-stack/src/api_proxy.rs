@@ -1,7 +1,7 @@
 //! The reverse proxy on the API's port, in front of the Lambda emulator.
 //!
-//! It protects the emulator and its callers from two faults: with more than 100 outstanding requests to one function the
-//! emulator deadlocks permanently, and it never answers a request whose function has crashed.
+//! It protects the emulator and its callers from two faults: with more than 100 outstanding requests to one function
+//! the emulator deadlocks permanently, and it never answers a request whose function has crashed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Well below the 100 requests at which the emulator deadlocks, and a little longer than a function's own timeout of 30 s.
+    /// Well below the 100 requests at which the emulator deadlocks, and a little longer than a function's own timeout
+    /// of 30 s.
     pub(crate) const DEFAULT: Self =
         Self { outstanding: 80, queueing: Duration::from_secs(10), response: Duration::from_secs(35) };
 }
@@ -51,9 +52,9 @@ struct ApiProxy {
     permits: Arc<BTreeMap<String, Arc<Semaphore>>>,
 }
 
-/// The proxy to the emulator at `emulator` (a URL without a path). `behind_api` is the function that gets every path which is
-/// neither an invocation nor a function URL, as Cargo.toml tells the emulator's router. Requests to other functions than
-/// `functions` are rejected, because the emulator would never answer them.
+/// The proxy to the emulator at `emulator` (a URL without a path). `behind_api` is the function that gets every path
+/// which is neither an invocation nor a function URL, as Cargo.toml tells the emulator's router. Requests to other
+/// functions than `functions` are rejected, because the emulator would never answer them.
 pub(crate) fn app<'a>(
     emulator: String,
     behind_api: &str,
@@ -81,7 +82,8 @@ impl ApiProxy {
             let detail = format!("{function} has {} outstanding requests", self.limits.outstanding);
             return Err(problem(StatusCode::TOO_MANY_REQUESTS, detail));
         };
-        // In a separate task, because the request must keep its permit when the caller disconnects: the emulator still has it.
+        // In a separate task, because the request must keep its permit when the caller disconnects: the emulator still
+        // has it.
         let call = tokio::spawn(async move {
             let _permit = permit;
             timeout(self.limits.response, self.call(request)).await
@@ -129,7 +131,8 @@ impl ApiProxy {
     }
 }
 
-/// Removes the headers that apply to one connection only ([RFC 9110, 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
+/// Removes the headers that apply to one connection only ([RFC 9110,
+/// 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
     let named: Vec<HeaderName> = named.filter_map(|name| name.trim().parse().ok()).collect();
@@ -150,9 +153,9 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes the emulator pass a body to the function as base64, as AWS does with binary bodies. The emulator decides by the content
-/// type alone, and fails if the type means text and the body is not UTF-8. It compares content types case-sensitively, so
-/// capitalising the first letter is enough.
+/// Makes the emulator pass a body to the function as base64, as AWS does with binary bodies. The emulator decides by
+/// the content type alone, and fails if the type means text and the body is not UTF-8. It compares content types
+/// case-sensitively, so capitalising the first letter is enough.
 fn force_base64(headers: &mut HeaderMap) {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut content_type = content_type.unwrap_or("application/octet-stream").to_owned();

@@ -31,7 +31,8 @@ pub async fn up(config: Config) -> Result<ExitCode> {
 /// `local-stack demo`: places one order and prints its trace. With `keep`, the stack then keeps running until Ctrl-C.
 ///
 /// # Errors
-/// When the stack cannot start, a part of it exits, or the order's trace is incomplete. The error names the missing spans.
+/// When the stack cannot start, a part of it exits, or the order's trace is incomplete. The error names the missing
+/// spans.
 pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
     let mut completed = false;
     let exit = with_stack(config, async |stack| {
@@ -46,8 +47,8 @@ pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
     Ok(if completed { ExitCode::SUCCESS } else { exit })
 }
 
-/// Starts a stack, runs `body` until it returns, Ctrl-C is pressed or a part of the stack exits, and stops the stack. A second
-/// Ctrl-C kills it instead of waiting. The exit code is 130 if `body` was interrupted.
+/// Starts a stack, runs `body` until it returns, Ctrl-C is pressed or a part of the stack exits, and stops the stack. A
+/// second Ctrl-C kills it instead of waiting. The exit code is 130 if `body` was interrupted.
 ///
 /// # Errors
 /// When the stack cannot start, a part of it exits, or `body` fails.
@@ -113,7 +114,8 @@ Ctrl-C stops everything.",
     pending().await
 }
 
-/// Sends the log of this process (the proxy, the poller and the trace viewer) to a file beside the logs of the other parts.
+/// Sends the log of this process (the proxy, the poller and the trace viewer) to a file beside the logs of the other
+/// parts.
 ///
 /// # Errors
 /// When the file cannot be written.

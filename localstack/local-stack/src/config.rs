@@ -48,8 +48,8 @@ pub struct Config {
     #[arg(long, env = "RATE_LIMIT_BURST", value_name = "REQUESTS", value_parser = value_parser!(u32).range(1..))]
     pub rate_limit_burst: Option<u32>,
 
-    /// Folder of the logs (`logs/<part>.log`), which are emptied at start, and of the emulators' data, which is deleted when
-    /// the stack stops.
+    /// Folder of the logs (`logs/<part>.log`), which are emptied at start, and of the emulators' data, which is deleted
+    /// when the stack stops.
     #[arg(skip = root().join(".local"))]
     pub dir: PathBuf,
 
@@ -57,8 +57,8 @@ pub struct Config {
     #[arg(skip = true)]
     pub progress: bool,
 
-    /// Whether [`Stack::stop`](crate::Stack::stop) removes `dir`. A stack that is dropped without being stopped never removes
-    /// it.
+    /// Whether [`Stack::stop`](crate::Stack::stop) removes `dir`. A stack that is dropped without being stopped never
+    /// removes it.
     #[arg(skip = false)]
     pub remove_dir: bool,
 
@@ -72,8 +72,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// For tests: a silent stack on free ports, with its own folder and a recording. `dir` is removed when the stack is stopped,
-    /// and kept, with the logs, when a failing test drops it.
+    /// For tests: a silent stack on free ports, with its own folder and a recording. `dir` is removed when the stack is
+    /// stopped, and kept, with the logs, when a failing test drops it.
     ///
     /// # Errors
     /// When there are not enough free ports.

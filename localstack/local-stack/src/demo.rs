@@ -1,5 +1,5 @@
-//! `local-stack demo`: places one order and prints it, its notification and its complete trace. The end-to-end tests use the
-//! same order, list of hops and waits.
+//! `local-stack demo`: places one order and prints it, its notification and its complete trace. The end-to-end tests
+//! use the same order, list of hops and waits.
 
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ pub const USER: &str = "USER-001";
 /// The tutorial's order.
 pub const ORDER: &str = r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"amount":199.99}"#;
 
-/// The hops that the order's trace must contain to be complete: service, span name, kind. One hop per step that a reader of the
-/// trace looks for, which cannot be derived from template.yaml. Every span with its attributes is in
+/// The hops that the order's trace must contain to be complete: service, span name, kind. One hop per step that a
+/// reader of the trace looks for, which cannot be derived from template.yaml. Every span with its attributes is in
 /// tests/e2e/contract/spans.yaml; the first end-to-end test fails when a hop of this list is renamed or missing.
 pub const HOPS: [(&str, &str, SpanKind); 20] = [
     ("gateway", "POST /api/orders", Server),
@@ -57,11 +57,12 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 
 const BOLD: Style = Style::new().bold();
 
-/// Places the order, waits for its notification and its complete trace, and prints them. `kept` says whether the stack, and with
-/// it the trace viewer, keeps running afterwards.
+/// Places the order, waits for its notification and its complete trace, and prints them. `kept` says whether the stack,
+/// and with it the trace viewer, keeps running afterwards.
 ///
 /// # Errors
-/// When the order fails, the notification does not arrive, or the trace stays incomplete. The error names the missing hops.
+/// When the order fails, the notification does not arrive, or the trace stays incomplete. The error names the missing
+/// hops.
 pub async fn run(stack: &Stack, kept: bool) -> Result<()> {
     let customer = Customer::new(stack)?;
     let before = customer.stock().await?;
@@ -143,8 +144,8 @@ pub async fn notification(stack: &Stack, order_id: &str) -> Result<Value> {
     Ok(serde_dynamo::from_item(item)?)
 }
 
-/// Waits until an order's trace, with the traces that are joined to it by links, has every hop and does not grow any more. At
-/// [`DEADLINE`], returns the trace as it is then.
+/// Waits until an order's trace, with the traces that are joined to it by links, has every hop and does not grow any
+/// more. At [`DEADLINE`], returns the trace as it is then.
 pub async fn complete_trace(stack: &Stack, trace_id: &str) -> Tree {
     let (mut spans, mut grown_at) = (0, Instant::now());
     let probe = || {

@@ -35,8 +35,8 @@ impl Launcher {
         process.start(&self.emulators, self.failures.clone())
     }
 
-    /// Starts MiniStack: DynamoDB, DynamoDB Streams and SQS. On SIGTERM it saves its state to the folder `state`, except the
-    /// records of streams.
+    /// Starts MiniStack: DynamoDB, DynamoDB Streams and SQS. On SIGTERM it saves its state to the folder `state`,
+    /// except the records of streams.
     pub(crate) async fn aws(&self, tools: &Tools, state: &Path) -> Result<RestartableProcess> {
         let port = self.config.aws_port;
         let mut command = self.group.command(&tools.ministack);
@@ -62,7 +62,8 @@ impl Launcher {
         command.args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc_port}")]);
         command.args(["--exporter", "otlp", "--otlp-exporter-protocol", "http"]);
         command.args(["--otlp-exporter-endpoint", &format!("http://127.0.0.1:{viewer_port}")]);
-        // Shorter than the defaults (batches of 200 ms, first retry after 5 s), because a person is waiting for the trace.
+        // Shorter than the defaults (batches of 200 ms, first retry after 5 s), because a person is waiting for the
+        // trace.
         command.args(["--batch-timeout", "100ms", "--otlp-exporter-retry-initial-backoff", "200ms"]);
         command.arg("--pid-file").arg(dir.join("rotel.pid"));
         self.launch("rotel", command)?;

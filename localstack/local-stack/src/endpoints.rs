@@ -9,8 +9,8 @@ use crate::Config;
 /// The AWS region of everything emulated.
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// The access key id and the secret access key for the emulators. They are set everywhere, so that a user's real credentials
-/// are never used.
+/// The access key id and the secret access key for the emulators. They are set everywhere, so that a user's real
+/// credentials are never used.
 pub(crate) const CREDENTIAL: &str = "test";
 
 /// The addresses of a stack's parts, all on 127.0.0.1.

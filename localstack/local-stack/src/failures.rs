@@ -12,8 +12,8 @@ impl Failures {
         Self(watch::Sender::new(None))
     }
 
-    /// Reports a failure to every waiter in [`Failures::first`]. Later failures are usually consequences of the first one, and
-    /// are only logged.
+    /// Reports a failure to every waiter in [`Failures::first`]. Later failures are usually consequences of the first
+    /// one, and are only logged.
     pub(crate) fn report(&self, failure: String) {
         tracing::error!("{failure}");
         self.0.send_if_modified(|first| {

@@ -49,12 +49,14 @@ pub(crate) fn start<'a>(
     Ok(())
 }
 
-/// Whether a function sends to Kafka. Such functions connect to the broker when they start, so they are started after it.
+/// Whether a function sends to Kafka. Such functions connect to the broker when they start, so they are started after
+/// it.
 pub(crate) fn needs_kafka(function: &Function) -> bool {
     function.environment.contains_key(MSK_CLUSTER_ARN)
 }
 
-/// The command that starts an instance. As in Lambda, its environment contains only what the template and the platform set.
+/// The command that starts an instance. As in Lambda, its environment contains only what the template and the platform
+/// set.
 fn command(
     launcher: &Launcher,
     binary: &Path,

@@ -20,11 +20,13 @@ use crate::{process, readiness, root};
 /// Partitions of each topic. CloudFormation cannot declare the topics of an MSK cluster, so the template has no number.
 const PARTITIONS: i32 = 3;
 
-/// Small heap and fast start: the broker holds little data, and does not run long enough for the optimising compiler to pay off.
+/// Small heap and fast start: the broker holds little data, and does not run long enough for the optimising compiler to
+/// pay off.
 const JVM: [&str; 4] = ["-Xmx64m", "-Xss256k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 impl Launcher {
-    /// Starts the broker, unless one already runs, and creates the topics. The broker keeps its log in the folder `data`.
+    /// Starts the broker, unless one already runs, and creates the topics. The broker keeps its log in the folder
+    /// `data`.
     pub(crate) async fn kafka(
         &self,
         broker: &Broker,

@@ -10,11 +10,13 @@
 //! | Lambda's event source mappings and schedules | the [`local_poller`] |
 //! | the collector layer and its backend | rotel and the [`local_trace_viewer`] |
 //!
-//! The functions are the same binaries as on AWS, and everything that the template declares (functions, environment variables,
-//! triggers, tables, queues, topics) is read from it. `make up`, `make demo` and the end-to-end tests all use this crate.
+//! The functions are the same binaries as on AWS, and everything that the template declares (functions, environment
+//! variables, triggers, tables, queues, topics) is read from it. `make up`, `make demo` and the end-to-end tests all
+//! use this crate.
 //!
-//! It has no IAM, no VPC and no TLS: every process listens on 127.0.0.1 only, functions do not sign their calls, and no caller is
-//! rejected for its role. It is not the product LocalStack, although its emulator speaks the same protocol on the same port.
+//! It has no IAM, no VPC and no TLS: every process listens on 127.0.0.1 only, functions do not sign their calls, and no
+//! caller is rejected for its role. It is not the product LocalStack, although its emulator speaks the same protocol on
+//! the same port.
 
 mod api_proxy;
 pub mod cli;

@@ -15,12 +15,13 @@ pub(crate) struct Port {
     pub(crate) variable: &'static str,
 }
 
-/// The range in which free ports are looked for. It is below the ports that Linux and macOS use for outgoing connections: it
-/// takes seconds until a part listens on its port, and a connection opened in the meantime could otherwise take the port.
+/// The range in which free ports are looked for. It is below the ports that Linux and macOS use for outgoing
+/// connections: it takes seconds until a part listens on its port, and a connection opened in the meantime could
+/// otherwise take the port.
 const RANGE: std::ops::Range<u16> = 20_000..30_000;
 
-/// Listens on a port of every loopback address that this machine has (127.0.0.1, and `::1` if it has IPv6), because clients
-/// resolve `localhost` to either of them: `cargo lambda invoke` connects to `::1`.
+/// Listens on a port of every loopback address that this machine has (127.0.0.1, and `::1` if it has IPv6), because
+/// clients resolve `localhost` to either of them: `cargo lambda invoke` connects to `::1`.
 pub(crate) fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
     let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     if !has_v6() {
@@ -36,8 +37,8 @@ fn has_v6() -> bool {
 
 /// Distinct ports that nothing listens on.
 pub(crate) fn free<const N: usize>() -> io::Result<[u16; N]> {
-    // Starts at a random port, so that two stacks that start at the same time try different ports. Every port is held until
-    // the last one is found, so that all are distinct.
+    // Starts at a random port, so that two stacks that start at the same time try different ports. Every port is held
+    // until the last one is found, so that all are distinct.
     let (length, random) = (RANGE.len(), Uuid::new_v4().as_fields().0 as usize);
     let candidates = RANGE.cycle().skip(random % length).take(length);
     let held: Vec<_> = candidates.filter_map(|port| Some((port, listen(port).ok()?))).take(N).collect();

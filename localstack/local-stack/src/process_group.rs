@@ -13,8 +13,8 @@ use tokio::process::Command;
 const INHERITED: [&str; 8] =
     ["PATH", "HOME", "TMPDIR", "LANG", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "JAVA_HOME"];
 
-/// The process group. Its leader is a shell that reads from a pipe which only this process can write to. When the pipe closes,
-/// because the group was dropped or because this process ended for whatever reason, the shell kills the group.
+/// The process group. Its leader is a shell that reads from a pipe which only this process can write to. When the pipe
+/// closes, because the group was dropped or because this process ended for whatever reason, the shell kills the group.
 pub(crate) struct ProcessGroup {
     id: ProcessGroupId,
     leader: Mutex<std::process::Child>,
@@ -59,8 +59,8 @@ impl Drop for ProcessGroup {
 pub(crate) struct ProcessGroupId(pub(crate) i32);
 
 impl ProcessGroupId {
-    /// A command that runs in the group with a clean environment. The group is not the terminal's foreground group, so Ctrl-C
-    /// reaches only this process, which then stops its children in order.
+    /// A command that runs in the group with a clean environment. The group is not the terminal's foreground group, so
+    /// Ctrl-C reaches only this process, which then stops its children in order.
     pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));

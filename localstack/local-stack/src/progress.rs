@@ -19,8 +19,8 @@ impl Progress {
         Self { shown, start: Instant::now() }
     }
 
-    /// Prints that `part` (such as DynamoDB) is provided by `program` (such as MiniStack) at `address`, with the time since
-    /// the stack's start.
+    /// Prints that `part` (such as DynamoDB) is provided by `program` (such as MiniStack) at `address`, with the time
+    /// since the stack's start.
     pub(crate) fn ready(self, part: &str, program: &str, address: &str) {
         if self.shown {
             let seconds = self.start.elapsed().as_secs_f64();

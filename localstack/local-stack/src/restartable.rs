@@ -31,8 +31,8 @@ pub(crate) struct ProcessSpec {
 }
 
 impl ProcessSpec {
-    /// Starts the process, and a task that watches it until the group stops. The process is then killed, because its state is
-    /// not needed any more.
+    /// Starts the process, and a task that watches it until the group stops. The process is then killed, because its
+    /// state is not needed any more.
     pub(crate) fn start(mut self, tasks: &TaskGroup, failures: Failures) -> Result<RestartableProcess> {
         let mut child = process::spawn(&mut self.command, &self.log)?;
         let (requests, mut requested) = mpsc::channel::<RestartRequest>(1);

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use wire::inventory::PutProduct;
 use wire::{Currency, UnitPrice};
 
-/// Id, name, price of one unit in thousandths of a US dollar, and units in stock. The tutorial's order is two PROD-123 for
-/// 199.99, so one of them costs 99.995.
+/// Id, name, price of one unit in thousandths of a US dollar, and units in stock. The tutorial's order is two PROD-123
+/// for 199.99, so one of them costs 99.995.
 const PRODUCTS: [(&str, &str, i64, u32); 3] = [
     ("PROD-123", "Mechanical keyboard", 99_995, 100),
     ("PROD-456", "Trackball", 49_900, 25),
@@ -19,8 +19,8 @@ const PRODUCTS: [(&str, &str, i64, u32); 3] = [
 /// Longest time for storing one product, which normally takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Stores the products in the inventory table. It uses the inventory function's own code instead of the API: this works before
-/// any function runs, and leaves no traces in the viewer.
+/// Stores the products in the inventory table. It uses the inventory function's own code instead of the API: this works
+/// before any function runs, and leaves no traces in the viewer.
 ///
 /// # Errors
 /// When the table cannot be written.

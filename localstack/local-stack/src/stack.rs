@@ -31,7 +31,8 @@ pub struct Stack {
     aws: Option<RestartableProcess>,
     /// The broker, unless the stack uses one that already ran.
     kafka: Option<RestartableProcess>,
-    // Fields are dropped in this order, which is the order of `stop_parts`: the process group, in the launcher, is last.
+    // Fields are dropped in this order, which is the order of `stop_parts`: the process group, in the launcher, is
+    // last.
     poller: TaskGroup,
     functions: TaskGroup,
     launcher: Launcher,
@@ -53,8 +54,8 @@ impl Stack {
     /// Starts every part, and returns once the gateway responds on the API's port.
     ///
     /// # Errors
-    /// When a tool is missing, a port is in use, or a part does not become ready or exits. The parts that were already started
-    /// are stopped.
+    /// When a tool is missing, a port is in use, or a part does not become ready or exits. The parts that were already
+    /// started are stopped.
     pub async fn start(config: Config) -> Result<Self> {
         start::start(config).await
     }
@@ -80,8 +81,8 @@ impl Stack {
         self.launcher.config.recording()
     }
 
-    /// The tables and queues that were created from template.yaml, by logical id. For what the template declares without a
-    /// running stack, see [`template`](crate::template).
+    /// The tables and queues that were created from template.yaml, by logical id. For what the template declares
+    /// without a running stack, see [`template`](crate::template).
     pub fn resources(&self) -> &Resources {
         &self.resources
     }
@@ -126,8 +127,8 @@ impl Stack {
         kafka_ready(&self.endpoints.kafka_bootstrap_servers, &self.kafka_topics).await
     }
 
-    /// Stops all parts in order: first the poller, so that no new invocation starts, then the functions, then the emulators.
-    /// Afterwards no process is left and no port is in use.
+    /// Stops all parts in order: first the poller, so that no new invocation starts, then the functions, then the
+    /// emulators. Afterwards no process is left and no port is in use.
     pub async fn stop(&self) {
         self.stop_parts().await;
         if self.launcher.config.remove_dir

@@ -1,5 +1,5 @@
-//! Bearer tokens for the local stack, in place of an identity provider. The signing key is created on first use and kept in the
-//! checkout.
+//! Bearer tokens for the local stack, in place of an identity provider. The signing key is created on first use and
+//! kept in the checkout.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -130,7 +130,8 @@ impl Signer {
     }
 }
 
-/// Creates a key file that only its owner can read. If two processes do this at the same time, the first one's key is kept.
+/// Creates a key file that only its owner can read. If two processes do this at the same time, the first one's key is
+/// kept.
 fn generate(file: &Path) -> Result<()> {
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let key = key.map_err(|_| anyhow!("cannot generate a key"))?;

@@ -17,8 +17,8 @@ pub(crate) struct Dependency {
 }
 
 impl Store {
-    /// Counts the spans that started in the time range (nanoseconds since the Unix epoch) below a span of another service. A
-    /// link counts like a parent, because behind a queue it is the only reference to the caller.
+    /// Counts the spans that started in the time range (nanoseconds since the Unix epoch) below a span of another
+    /// service. A link counts like a parent, because behind a queue it is the only reference to the caller.
     pub(crate) fn dependencies(&self, start: u64, end: u64) -> Vec<Dependency> {
         let inner = self.read();
         let mut calls = BTreeMap::<_, usize>::new();

@@ -45,14 +45,15 @@ fn serve(viewer: Viewer) -> Router {
         .fallback_service(ui())
 }
 
-/// The Jaeger UI that otlp-embedded contains. It comes with an API and a store of its own, which the routes above replace.
+/// The Jaeger UI that otlp-embedded contains. It comes with an API and a store of its own, which the routes above
+/// replace.
 fn ui() -> Router {
     let unused = otlp_embedded::State::new(otlp_embedded::Config { max_length: 0, max_memory_usage: 0 });
     otlp_embedded::ui_app(unused, "/").layer(map_response(page))
 }
 
-/// For the UI's pages (`/search`, `/trace/…`), otlp-embedded responds with a redirect without a location, whose body is the
-/// page.
+/// For the UI's pages (`/search`, `/trace/…`), otlp-embedded responds with a redirect without a location, whose body is
+/// the page.
 async fn page(mut response: Response) -> Response {
     if response.status() == StatusCode::TEMPORARY_REDIRECT {
         *response.status_mut() = StatusCode::OK;

@@ -68,8 +68,8 @@ struct Tag {
     value: Value,
 }
 
-/// Converts a linked trace. The UI resolves references within one trace only, so all spans get the id of the requested trace.
-/// The tag `linked.trace_id` contains the real id of a span of another trace.
+/// Converts a linked trace. The UI resolves references within one trace only, so all spans get the id of the requested
+/// trace. The tag `linked.trace_id` contains the real id of a span of another trace.
 pub(crate) fn trace(trace_id: &str, spans: &[Span]) -> Trace {
     let tree = Tree::build(spans, trace_id);
     let present: HashSet<SpanRef> = spans.iter().map(Span::reference).collect();
@@ -108,9 +108,9 @@ pub(crate) fn has_tag(span: &Span, key: &str, value: &str) -> bool {
         || span.events.iter().flat_map(|event| log(event).fields).any(is)
 }
 
-/// The references of a span: its parent, its links, and for the first span of a joined trace the span that the trace follows
-/// from. References within the trace come first, because the UI draws a span below the first one that it can resolve, and in
-/// some places looks at the first one only.
+/// The references of a span: its parent, its links, and for the first span of a joined trace the span that the trace
+/// follows from. References within the trace come first, because the UI draws a span below the first one that it can
+/// resolve, and in some places looks at the first one only.
 fn references(span: &Span, trace_id: &str, tree: &Tree, present: &HashSet<SpanRef>) -> Vec<Reference> {
     let parent = span.parent().map(|parent| ("CHILD_OF", parent));
     let links = span.links.iter().map(|link| ("FOLLOWS_FROM", link.target.clone()));

@@ -1,26 +1,26 @@
 //! The linked trace: a trace, and the spans of other traces that are joined to it by span links.
 //!
-//! Following every link in both directions would join all orders of a busy hour, because one invocation of a consumer handles
-//! the messages of many orders and every one of them links to it. So a linked trace grows span by span, and only forward in
-//! time:
+//! Following every link in both directions would join all orders of a busy hour, because one invocation of a consumer
+//! handles the messages of many orders and every one of them links to it. So a linked trace grows span by span, and
+//! only forward in time:
 //!
-//! - A span that links to one of its spans is a consequence. It is added with all spans below it, and with its parents as long
-//!   as they started after the span that it links to (the invocation that handled the message). Consequences of these spans
-//!   are added too.
-//! - A span that one of the trace's own spans links to (such as the invocation that sent its message) is added with all spans
-//!   below it if it started after the trace. If it started earlier, it belongs to the history of another trace, and only the
-//!   link remains.
+//! - A span that links to one of its spans is a consequence. It is added with all spans below it, and with its parents
+//!   as long as they started after the span that it links to (the invocation that handled the message). Consequences of
+//!   these spans are added too.
+//! - A span that one of the trace's own spans links to (such as the invocation that sent its message) is added with all
+//!   spans below it if it started after the trace. If it started earlier, it belongs to the history of another trace,
+//!   and only the link remains.
 //!
-//! So the linked trace of an order contains everything that happened for it, and nothing of another order that shared an
-//! invocation with it.
+//! So the linked trace of an order contains everything that happened for it, and nothing of another order that shared
+//! an invocation with it.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::model::{Span, SpanRef};
 use crate::store::{Inner, Trace, by_start};
 
-/// Maximum number of other traces in a linked trace; those that are fewest links away come first. Thousands of traces can
-/// link to one trace.
+/// Maximum number of other traces in a linked trace; those that are fewest links away come first. Thousands of traces
+/// can link to one trace.
 const MAX_JOINED_TRACES: usize = 64;
 
 impl Inner {

@@ -1,7 +1,8 @@
-//! A recording of all received OTLP requests: one file per signal (`traces.bin`, `metrics.bin`, `logs.bin`) in one folder.
+//! A recording of all received OTLP requests: one file per signal (`traces.bin`, `metrics.bin`, `logs.bin`) in one
+//! folder.
 //!
-//! Each request is stored uncompressed and byte-identical after its length ([protobuf's delimited form]), so it also contains
-//! the fields that this program does not know.
+//! Each request is stored uncompressed and byte-identical after its length ([protobuf's delimited form]), so it also
+//! contains the fields that this program does not know.
 //!
 //! [protobuf's delimited form]: https://protobuf.dev/programming-guides/techniques/#streaming
 
@@ -68,8 +69,8 @@ impl Recording {
     }
 }
 
-/// The recorded requests of a signal, to be decoded with [`Message::decode`]. The recording may be in progress: a request that is
-/// only partly written is left out.
+/// The recorded requests of a signal, to be decoded with [`Message::decode`]. The recording may be in progress: a
+/// request that is only partly written is left out.
 ///
 /// # Errors
 /// When the file cannot be read.

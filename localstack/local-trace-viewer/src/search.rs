@@ -13,8 +13,8 @@ pub struct Query {
     pub service: Option<String>,
     /// The span's name.
     pub operation: Option<String>,
-    /// Keys and values of tags. Tags are the attributes of the span, of its resource and of its events, and what Jaeger derives
-    /// from the span's kind and status (`error=true`).
+    /// Keys and values of tags. Tags are the attributes of the span, of its resource and of its events, and what Jaeger
+    /// derives from the span's kind and status (`error=true`).
     pub tags: Vec<(String, String)>,
     /// The earliest start, in nanoseconds since the Unix epoch.
     pub start: u64,
@@ -56,8 +56,9 @@ pub struct BadParameter {
 }
 
 impl Query {
-    /// Parses the parameters of a URL as Jaeger's API defines them: times in microseconds, durations like `1.2s` or `100ms`,
-    /// `tags` as a JSON object of strings. An empty value is the same as no value, and other parameters are ignored.
+    /// Parses the parameters of a URL as Jaeger's API defines them: times in microseconds, durations like `1.2s` or
+    /// `100ms`, `tags` as a JSON object of strings. An empty value is the same as no value, and other parameters are
+    /// ignored.
     ///
     /// # Errors
     /// Names the parameter that cannot be parsed.

@@ -57,7 +57,8 @@ impl Store {
         Self(Arc::new(RwLock::new(Inner { capacity, ..Inner::default() })))
     }
 
-    /// Stores the spans of a request; returns how many were rejected. A span that is received twice replaces its first version.
+    /// Stores the spans of a request; returns how many were rejected. A span that is received twice replaces its first
+    /// version.
     pub fn ingest(&self, request: ExportTraceServiceRequest) -> usize {
         let mut inner = self.write();
         let before = inner.counts.spans_rejected;
@@ -78,9 +79,9 @@ impl Store {
         by_start(inner.traces.get(trace_id).into_iter().flat_map(HashMap::values).cloned().collect())
     }
 
-    /// The linked trace, sorted by start: the trace, and the spans of other traces that links join to it and that started after
-    /// it. These are its consequences, across any number of links, and the invocations in which its spans ran. At most 64
-    /// other traces are joined. Empty if the trace is unknown.
+    /// The linked trace, sorted by start: the trace, and the spans of other traces that links join to it and that
+    /// started after it. These are its consequences, across any number of links, and the invocations in which its spans
+    /// ran. At most 64 other traces are joined. Empty if the trace is unknown.
     pub fn linked_trace(&self, trace_id: &str) -> Vec<Span> {
         self.read().linked_trace(trace_id)
     }

@@ -29,8 +29,9 @@ impl fmt::Display for Hop {
     }
 }
 
-/// A tree that contains every span once, below its parent. The first span of a joined trace has no parent: it is attached to the
-/// span that a span of its trace links to (its trace follows from it), or else to the span that links to a span of its trace.
+/// A tree that contains every span once, below its parent. The first span of a joined trace has no parent: it is
+/// attached to the span that a span of its trace links to (its trace follows from it), or else to the span that links
+/// to a span of its trace.
 pub struct Tree {
     /// Sorted by start.
     spans: Vec<Span>,
@@ -51,8 +52,8 @@ enum Relation {
 }
 
 impl Tree {
-    /// Builds the tree of a linked trace ([`Store::linked_trace`](crate::Store::linked_trace)), or of any other spans, with the
-    /// given trace at its root.
+    /// Builds the tree of a linked trace ([`Store::linked_trace`](crate::Store::linked_trace)), or of any other spans,
+    /// with the given trace at its root.
     pub fn build(spans: &[Span], root_trace_id: &str) -> Self {
         let mut spans = spans.to_vec();
         spans.sort_by_key(|span| span.start_unix_nano);
@@ -82,8 +83,8 @@ impl Tree {
         Self { spans, children, attached, roots, orphans }
     }
 
-    /// One line per span, indented, in columns. `⇢ linked` marks a trace that links to the span above it (it follows from that
-    /// span), `⇠ linked` one that the span above links to. Unconnected spans come last.
+    /// One line per span, indented, in columns. `⇢ linked` marks a trace that links to the span above it (it follows
+    /// from that span), `⇠ linked` one that the span above links to. Unconnected spans come last.
     pub fn render(&self) -> String {
         let mut lines = self.lines(&self.roots);
         let connected = lines.len();
@@ -115,7 +116,8 @@ impl Tree {
         hops.iter().filter(absent).cloned().collect()
     }
 
-    /// The unconnected spans: their parent has not arrived, and no link leads to them. Spans below them are not included.
+    /// The unconnected spans: their parent has not arrived, and no link leads to them. Spans below them are not
+    /// included.
     pub fn orphans(&self) -> impl Iterator<Item = &Span> {
         self.orphans.iter().map(|i| &self.spans[*i])
     }
@@ -128,8 +130,8 @@ impl Tree {
         (*relation == Relation::FollowsFrom).then(|| &self.spans[*above])
     }
 
-    /// The indented labels of the given spans and of all spans below them. Not recursive, because a trace may be too deep for the
-    /// call stack.
+    /// The indented labels of the given spans and of all spans below them. Not recursive, because a trace may be too
+    /// deep for the call stack.
     fn lines(&self, tops: &[usize]) -> Vec<(String, &Span)> {
         let mut lines = Vec::new();
         let mut open: Vec<_> = tops.iter().rev().map(|top| (*top, String::new(), String::new())).collect();
@@ -176,7 +178,8 @@ fn tops(parents: &[Option<usize>]) -> Vec<usize> {
     tops.into_iter().enumerate().map(|(i, top)| top.unwrap_or(i)).collect()
 }
 
-/// The first spans of the trace. If the client sent a trace context but not its own span, these are the spans below the client's.
+/// The first spans of the trace. If the client sent a trace context but not its own span, these are the spans below the
+/// client's.
 fn roots(spans: &[Span], tops: &[usize], trace_id: &str) -> Vec<usize> {
     let firsts = || (0..spans.len()).filter(|i| tops[*i] == *i && spans[*i].trace_id == trace_id);
     let parent = match firsts().find(|i| spans[*i].parent_span_id.is_none()) {
@@ -186,8 +189,8 @@ fn roots(spans: &[Span], tops: &[usize], trace_id: &str) -> Vec<usize> {
     firsts().filter(|i| spans[*i].parent_span_id == parent).collect()
 }
 
-/// Attaches traces to the connected ones until no link leads further. A trace that could be attached in both ways is attached as
-/// a consequence.
+/// Attaches traces to the connected ones until no link leads further. A trace that could be attached in both ways is
+/// attached as a consequence.
 fn attach(tops: &[usize], roots: &[usize], links: &[(usize, usize)]) -> HashMap<usize, (usize, Relation)> {
     let mut placed: HashSet<usize> = roots.iter().copied().collect();
     let mut attached = HashMap::new();

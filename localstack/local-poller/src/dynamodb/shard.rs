@@ -17,8 +17,8 @@ use crate::retry::RetryState;
 /// The pause between reads of a shard without new records.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// How long an iterator is used. The emulator's iterators count records. After a restart it has lost its records and counts from
-/// zero, so an old iterator would skip new records. A restart always takes longer than this.
+/// How long an iterator is used. The emulator's iterators count records. After a restart it has lost its records and
+/// counts from zero, so an old iterator would skip new records. A restart always takes longer than this.
 const ITERATOR_LIFETIME: Duration = Duration::from_millis(300);
 
 /// The limit of GetRecords.
@@ -100,7 +100,8 @@ impl ShardReader {
         Ok((read.records.unwrap_or_default(), read.next_shard_iterator.map(|next| (next, Instant::now()))))
     }
 
-    /// Prepares the next read after a failed one. Returns true if the stream is reachable, so that no backoff is needed.
+    /// Prepares the next read after a failed one. Returns true if the stream is reachable, so that no backoff is
+    /// needed.
     fn recover(&mut self, error: &anyhow::Error) -> bool {
         let error = error.downcast_ref();
         let trimmed = matches!(error, Some(Error::TrimmedDataAccessException(_)));

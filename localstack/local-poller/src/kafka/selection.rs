@@ -10,8 +10,8 @@ pub(super) struct Selection {
     pub(super) refetch_from: HashMap<TopicPartition, i64>,
 }
 
-/// Selects the records of one failing partition, within its limit, if there are any; otherwise the records of all partitions,
-/// within the batch size.
+/// Selects the records of one failing partition, within its limit, if there are any; otherwise the records of all
+/// partitions, within the batch size.
 pub(super) fn select(
     records: Vec<ConsumerRecord>,
     batch_size: usize,

@@ -33,8 +33,8 @@ impl<C: Fn() -> Command> Instance<C> {
         Ok(Self { name: function.to_owned(), log, command, process })
     }
 
-    /// Replaces the process whenever it exits, until `stop` is cancelled. The pause before the next start doubles with each
-    /// early exit.
+    /// Replaces the process whenever it exits, until `stop` is cancelled. The pause before the next start doubles with
+    /// each early exit.
     ///
     /// # Errors
     /// When the process keeps exiting early, or cannot be started.

@@ -43,8 +43,8 @@ impl Stack {
     fn new(config: Config, template: &Template) -> Result<Self> {
         let logs = config.dir.join("logs");
         std::fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
-        // Removes what an earlier run has logged. The files are emptied and not deleted, because this program already has its
-        // own log open.
+        // Removes what an earlier run has logged. The files are emptied and not deleted, because this program already
+        // has its own log open.
         for log in std::fs::read_dir(&logs)? {
             std::fs::write(log?.path(), "")?;
         }

@@ -90,8 +90,8 @@ pub(crate) fn request(resource_spans: Vec<ResourceSpans>) -> ExportTraceServiceR
     ExportTraceServiceRequest { resource_spans }
 }
 
-/// One order: the HTTP requests in trace A, the relay's invocation in D, which the message in A links to, the notification in B,
-/// and its delivery in C.
+/// One order: the HTTP requests in trace A, the relay's invocation in D, which the message in A links to, the
+/// notification in B, and its delivery in C.
 pub(crate) fn order() -> ExportTraceServiceRequest {
     use SpanKind::{Client, Consumer, Internal, Producer, Server};
     const A: u128 = 0xa;
