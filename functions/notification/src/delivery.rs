@@ -8,7 +8,7 @@ use chassis::{aws, config};
 use chrono::Utc;
 use wire::NotificationJob;
 
-use crate::Channels;
+use crate::channel::Channels;
 use crate::store::{ClaimOutcome, Store};
 
 /// What a delivery needs: the table of deliveries, the channels, and the clock that decides when a claim expires.

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::client::{Service, Transport};
-use notification::{Channels, Delivery, JobQueue};
+use notification::channel::Channels;
+use notification::{Delivery, JobQueue};
 use order::Saga;
 use payment::{HttpProvider, Provider};
 

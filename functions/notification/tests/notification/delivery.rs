@@ -3,8 +3,9 @@
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::Utc;
+use notification::channel::Channels;
 use notification::sqs::handle;
-use notification::{Channels, Delivery, Store};
+use notification::{Delivery, Store};
 use serde_json::{Value, json};
 use test_dynamodb::TestDynamoDb;
 
