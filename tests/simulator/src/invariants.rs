@@ -12,9 +12,10 @@ mod writes;
 
 use std::collections::BTreeMap;
 
+use dynoxide::Item;
+
 pub(crate) use writes::check_writes;
 
-use crate::dynamodb::Item;
 use crate::system::System;
 use crate::workload::{OrderLists, Purchase};
 use attributes::text;
@@ -23,28 +24,27 @@ use attributes::text;
 type Orders = BTreeMap<String, Item>;
 
 /// Checks everything that must hold once no order is unfinished.
-pub(crate) fn check_final_state(system: &System, purchases: &[Purchase], lists: &OrderLists) {
-    let orders = read_orders(system);
+pub(crate) fn check_final_state(system: &System, purchases: &[Purchase], lists: &OrderLists) -> anyhow::Result<()> {
+    let orders = read_orders(system)?;
     orders::check(&system.simulation, &orders);
     orders::check_lists(&system.simulation, &orders, lists);
-    stock::check(system, &orders);
-    payments::check(system, &orders);
-    events::check(system, &orders);
+    stock::check(system, &orders)?;
+    payments::check(system, &orders)?;
+    events::check(system, &orders)?;
     responses::check(&system.simulation, &orders, purchases);
+    Ok(())
 }
 
 /// How many orders are in each status.
-pub(crate) fn count_statuses(system: &System) -> Vec<(String, u64)> {
+pub(crate) fn count_statuses(system: &System) -> anyhow::Result<Vec<(String, u64)>> {
     let mut statuses = BTreeMap::new();
-    for order in read_orders(system).values() {
+    for order in read_orders(system)?.values() {
         *statuses.entry(text(order, "status").to_owned()).or_default() += 1;
     }
-    statuses.into_iter().collect()
+    Ok(statuses.into_iter().collect())
 }
 
-fn read_orders(system: &System) -> Orders {
-    let table = &system.table_names.orders;
-    system.tables.read(|database| {
-        database.items(table).map(|order| (text(order, "order_id").to_owned(), order.clone())).collect()
-    })
+fn read_orders(system: &System) -> anyhow::Result<Orders> {
+    let orders = system.tables.items(&system.table_names.orders)?;
+    Ok(orders.into_iter().map(|order| (text(&order, "order_id").to_owned(), order)).collect())
 }

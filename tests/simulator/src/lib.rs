@@ -10,7 +10,7 @@
 //!
 //! # What is simulated
 //!
-//! - DynamoDB ([`dynamodb`]), SQS, Kafka and the payment provider, each in memory.
+//! - DynamoDB, by the emulator dynoxide; SQS, Kafka and the payment provider. All of them are in memory.
 //! - The event source mappings: batches, partial batch responses, redelivery.
 //! - The network between all of these. Any call can be lost, delayed, duplicated or rejected with a transient error, its response
 //!   can be lost or delayed, and the caller can crash before, during or after it ([`Fault`]).
@@ -41,7 +41,6 @@
 //! the system, to test that the checks detect it.
 
 mod campaign;
-pub mod dynamodb;
 mod invariants;
 mod mutation;
 mod simulation;

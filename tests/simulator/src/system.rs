@@ -1,5 +1,6 @@
 //! The system under test: the functions' own code, wired as in the cloud, on simulated tables, stream, topic, queue and provider.
 
+mod database;
 mod empty_tables;
 mod function;
 mod provider;
@@ -18,13 +19,13 @@ use notification::{Delivery, JobQueue};
 use order::Saga;
 use payment::{HttpProvider, Provider};
 
+pub(crate) use database::Change;
 pub(crate) use empty_tables::{EmptyTables, TableNames};
 pub(crate) use provider::{Charge, PaymentProvider};
 pub(crate) use tables::Tables;
 pub use tables::Write;
 pub(crate) use topic::Topic;
 
-use crate::dynamodb::Change;
 use crate::mutation::Mutation;
 use crate::simulation::{Simulation, clock};
 use queue::Queue;
@@ -59,14 +60,14 @@ impl System {
     /// A system with empty tables. `observe` sees every change of an item, at the moment of the write.
     pub(crate) fn new(
         simulation: &Simulation,
-        empty: EmptyTables,
+        empty: &EmptyTables,
         mutation: Option<Mutation>,
         observe: impl Fn(&Change) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let EmptyTables { database, names } = empty;
+        let names = empty.names.clone();
         let stream = Stream::default();
         let (orders, order_stream) = (names.orders.clone(), stream.clone());
-        let tables = Tables::new(database, mutation, move |change| {
+        let tables = Tables::new(empty.create()?, mutation, move |change| {
             observe(&change);
             if let Some(order) = change.new.filter(|_| change.table == orders) {
                 order_stream.push(&order);

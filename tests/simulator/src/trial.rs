@@ -57,7 +57,7 @@ impl Trial {
     }
 
     async fn run_inside_runtime(self) -> anyhow::Result<Outcome> {
-        let tables = EmptyTables::copy().await?;
+        let tables = EmptyTables::get().await?;
         let simulation = Simulation::new(self.seed, self.keep_log);
         let check_write = invariants::check_writes(&simulation, &tables.names);
         let system = System::new(&simulation, tables, self.mutation, check_write)?;
@@ -70,14 +70,14 @@ impl Trial {
         let mut purchases = workload::place_orders(&system, &catalog, self.orders, outage).await;
         recovery.abort();
         simulation.stop_faults();
-        if finish_all_orders(&system, self.mutation).await {
+        if finish_all_orders(&system, self.mutation).await? {
             workload::expire_reservations(&system, &catalog).await;
             workload::repeat_requests(&system, &catalog, &mut purchases).await;
             wait_until_idle(&system).await;
             let lists = workload::list_orders(&system, &purchases).await?;
-            invariants::check_final_state(&system, &purchases, &lists);
+            invariants::check_final_state(&system, &purchases, &lists)?;
         }
-        let statuses = invariants::count_statuses(&system);
+        let statuses = invariants::count_statuses(&system)?;
         let Report { violations, faults, fingerprint, log } = simulation.take_report();
         Ok(Outcome { violations, statuses, faults, fingerprint, log })
     }
@@ -90,21 +90,21 @@ pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 /// Runs order-recovery until no order is unfinished and nothing is in flight. If that takes too long, it is a violation and the
 /// result is false.
-pub(crate) async fn finish_all_orders(system: &System, mutation: Option<Mutation>) -> bool {
-    let unfinished = || system.tables.read(|database| database.index_len(&system.table_names.orders, "unfinished"));
+pub(crate) async fn finish_all_orders(system: &System, mutation: Option<Mutation>) -> anyhow::Result<bool> {
+    let unfinished = || system.tables.index_len(&system.table_names.orders, "unfinished");
     for _ in 0..RECOVERY_RUNS {
         wait_until_idle(system).await;
-        if system.is_idle() && unfinished() == 0 {
-            return true;
+        if system.is_idle() && unfinished()? == 0 {
+            return Ok(true);
         }
         sleep(Duration::from_secs(60)).await;
         if mutation != Some(Mutation::NoRecovery) {
             system.recover().await;
         }
     }
-    let seen = format!("{} unfinished orders, idle: {}", unfinished(), system.is_idle());
+    let seen = format!("{} unfinished orders, idle: {}", unfinished()?, system.is_idle());
     system.simulation.violate("every order reaches a terminal state once faults have stopped", seen);
-    false
+    Ok(false)
 }
 
 /// Waits until nothing is in flight, at most longer than the longest delay.

@@ -11,7 +11,7 @@ use crate::trial::{finish_all_orders, runtime};
 /// to the delivery of its notification.
 pub fn writes_of_one_order() -> anyhow::Result<Vec<Write>> {
     runtime()?.block_on(async {
-        let tables = EmptyTables::copy().await?;
+        let tables = EmptyTables::get().await?;
         let system = System::new(&Simulation::new(0, false), tables, None, |_| {})?;
         system.tables.record_writes();
         let product = json!({ "name": "Keyboard", "unit_price": 19.99, "currency": "USD", "available": 1_000 });
@@ -22,7 +22,7 @@ pub fn writes_of_one_order() -> anyhow::Result<Vec<Write>> {
         let request = request.header("idempotency-key", "\"8e03978e-40d5-43e8-bc93-6894a57f9324\"");
         let response = system.order.clone().oneshot(request.body(body.into())?).await?;
         anyhow::ensure!(response.status() == http::StatusCode::CREATED, "the order was not confirmed: {response:?}");
-        anyhow::ensure!(finish_all_orders(&system, None).await, "the order's event was not delivered");
+        anyhow::ensure!(finish_all_orders(&system, None).await?, "the order's event was not delivered");
         Ok(system.tables.take_writes())
     })
 }

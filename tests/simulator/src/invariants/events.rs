@@ -12,10 +12,10 @@ use crate::system::System;
 /// The distinct events in Kafka, by event id.
 type Published = BTreeMap<String, Json>;
 
-pub(super) fn check(system: &System, orders: &Orders) {
+pub(super) fn check(system: &System, orders: &Orders) -> anyhow::Result<()> {
     let published = check_topic(system);
     check_outboxes(&system.simulation, orders, &published);
-    check_notifications(system, &published);
+    check_notifications(system, &published)
 }
 
 /// Checks the topic alone: each order's events are in order and without gaps, and duplicates are identical.
@@ -66,14 +66,14 @@ fn check_outboxes(simulation: &Simulation, orders: &Orders, published: &Publishe
     }
 }
 
-fn check_notifications(system: &System, published: &Published) {
-    let delivered: BTreeSet<String> = system.tables.read(|database| {
-        let items = database.items(&system.table_names.notifications);
-        items.filter(|item| text(item, "status") == "DELIVERED").map(|item| text(item, "event_id").to_owned()).collect()
-    });
+fn check_notifications(system: &System, published: &Published) -> anyhow::Result<()> {
+    let notifications = system.tables.items(&system.table_names.notifications)?;
+    let delivered = notifications.iter().filter(|item| text(item, "status") == "DELIVERED");
+    let delivered: BTreeSet<String> = delivered.map(|item| text(item, "event_id").to_owned()).collect();
     let published: BTreeSet<String> = published.keys().cloned().collect();
     if delivered != published {
         let difference: Vec<_> = published.symmetric_difference(&delivered).collect();
         system.simulation.violate("every event in Kafka is delivered as a notification", format!("{difference:?}"));
     }
+    Ok(())
 }

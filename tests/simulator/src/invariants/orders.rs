@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::dynamodb::Item;
+use dynoxide::Item;
+
 use crate::invariants::Orders;
 use crate::invariants::attributes::{list, member, number, text};
 use crate::invariants::statuses::event_histories;

@@ -5,7 +5,7 @@ use crate::invariants::attributes::{number, text};
 use crate::invariants::statuses::is_sale;
 use crate::system::{Charge, System};
 
-pub(super) fn check(system: &System, orders: &Orders) {
+pub(super) fn check(system: &System, orders: &Orders) -> anyhow::Result<()> {
     let simulation = &system.simulation;
     let charges = system.provider.charges();
     for (reference, charge) in &charges {
@@ -29,13 +29,12 @@ pub(super) fn check(system: &System, orders: &Orders) {
             simulation.violate("a confirmed order is charged", id);
         }
     }
-    system.tables.read(|database| {
-        for payment in database.items(&system.table_names.payments) {
-            let reference = text(payment, "transaction_id");
-            if is_live(reference) != (text(payment, "status") == "APPROVED") {
-                let seen = format!("{payment:?}, {:?}", charges.get(reference));
-                simulation.violate("the payments table agrees with the provider's ledger", seen);
-            }
+    for payment in system.tables.items(&system.table_names.payments)? {
+        let reference = text(&payment, "transaction_id");
+        if is_live(reference) != (text(&payment, "status") == "APPROVED") {
+            let seen = format!("{payment:?}, {:?}", charges.get(reference));
+            simulation.violate("the payments table agrees with the provider's ledger", seen);
         }
-    });
+    }
+    Ok(())
 }

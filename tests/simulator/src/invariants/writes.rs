@@ -1,10 +1,11 @@
 //! Invariants that hold after every single write.
 
-use crate::dynamodb::{Change, Item, Value};
+use dynoxide::{AttributeValue, Item};
+
 use crate::invariants::attributes::{holds, list, number, text, units};
 use crate::invariants::statuses::TRANSITIONS;
 use crate::simulation::Simulation;
-use crate::system::TableNames;
+use crate::system::{Change, TableNames};
 
 /// An observer that checks every write to the inventory and orders tables.
 pub(crate) fn check_writes(simulation: &Simulation, names: &TableNames) -> impl Fn(&Change) + Send + 'static {
@@ -42,7 +43,8 @@ fn check_order(simulation: &Simulation, change: &Change) {
     if from != to && !TRANSITIONS.contains(&(&from, &to)) {
         simulation.violate("an order's status changes only by a known transition", format!("{from} -> {to}: {new:?}"));
     }
-    let events = |item: Option<&Item>| -> Vec<Value> { item.map_or(&[][..], |item| list(item, "events")).to_vec() };
+    let events =
+        |item: Option<&Item>| -> Vec<AttributeValue> { item.map_or(&[][..], |item| list(item, "events")).to_vec() };
     if !events(new).starts_with(&events(old)) {
         simulation.violate("an event in the outbox never changes", format!("{old:?}\n  then {new:?}"));
     }

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::dynamodb::Event;
+use dynoxide::{AttributeValue, Item};
 use order::{Store, relay};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::dynamodb::Item;
 use crate::simulation::{Fault, Simulation};
 use crate::system::topic::Topic;
 
@@ -34,10 +34,10 @@ struct State {
 impl Stream {
     /// Appends a write to an order.
     pub(super) fn push(&self, order: &Arc<Item>) {
-        let id = order.get("order_id").and_then(|id| id.as_text()).unwrap_or_default();
+        let Some(AttributeValue::S(id)) = order.get("order_id") else { return };
         let mut state = self.state();
         let next = state.shard_of_order.len() % SHARDS;
-        let shard = *state.shard_of_order.entry(id.to_owned()).or_insert(next);
+        let shard = *state.shard_of_order.entry(id.clone()).or_insert(next);
         state.last_sequence_number += 1;
         let sequence_number = state.last_sequence_number;
         state.shards[shard].push_back((sequence_number, order.clone()));

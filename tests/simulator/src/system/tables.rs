@@ -1,16 +1,17 @@
-//! The simulated DynamoDB that the functions call through the SDK.
+//! The tables as the functions see them: DynamoDB through the SDK.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::Client;
-use serde_json::Value as Json;
+use dynoxide::Item;
+use serde_json::{Value as Json, json};
 
-use crate::dynamodb::{Change, Database, Error, Reason};
 use crate::mutation::Mutation;
 use crate::simulation::{Simulation, Target};
+use crate::system::database::{Change, Database};
 use crate::system::sdk::{self, AwsResponse, AwsService};
 
-/// The tables, and the observer of every write to them.
+/// The tables, and the observer of every change in them.
 #[derive(Clone)]
 pub(crate) struct Tables(Arc<Mutex<State>>);
 
@@ -34,7 +35,7 @@ pub struct Write {
 }
 
 impl Tables {
-    pub(crate) fn new(
+    pub(super) fn new(
         database: Database,
         mutation: Option<Mutation>,
         observe: impl Fn(Change) + Send + 'static,
@@ -43,14 +44,19 @@ impl Tables {
     }
 
     /// A client for the functions.
-    pub(crate) fn client(&self, simulation: &Simulation) -> Client {
+    pub(super) fn client(&self, simulation: &Simulation) -> Client {
         let config = aws_sdk_dynamodb::config::Builder::from(&sdk::config(simulation, self.clone()));
         Client::from_conf(config.retry_partition(sdk::retry_partition()).allow_no_auth().build())
     }
 
-    /// Reads the database directly, without faults.
-    pub(crate) fn read<T>(&self, read: impl FnOnce(&Database) -> T) -> T {
-        read(&self.state().database)
+    /// All items of a table, read without faults.
+    pub(crate) fn items(&self, table: &str) -> anyhow::Result<Vec<Item>> {
+        self.state().database.scan(table, None)
+    }
+
+    /// The number of entries in an index, read without faults.
+    pub(crate) fn index_len(&self, table: &str, index: &str) -> anyhow::Result<usize> {
+        Ok(self.state().database.scan(table, Some(index))?.len())
     }
 
     /// Records all writes from now on.
@@ -69,16 +75,24 @@ impl Tables {
 }
 
 impl State {
-    fn call(&mut self, operation: &str, request: &[u8]) -> Result<Json, Error> {
-        let is_write = operation.starts_with("Put") || operation.ends_with("WriteItems") || operation == "UpdateItem";
-        let Some(writes) = self.writes.as_mut().filter(|_| is_write) else {
+    fn call(&mut self, operation: &str, request: &[u8]) -> Result<String, String> {
+        if !matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems") {
             return self.database.call(operation, request);
+        }
+        let response = match &mut self.writes {
+            None => self.database.call(operation, request)?,
+            Some(writes) => {
+                let mut request: Json = serde_json::from_slice(request).unwrap_or_default();
+                request["ReturnConsumedCapacity"] = "INDEXES".into();
+                let response = self.database.call(operation, request.to_string().as_bytes())?;
+                let consumed = serde_json::from_str::<Json>(&response).unwrap_or_default()["ConsumedCapacity"].take();
+                writes.push(Write { operation: operation.to_owned(), request, consumed });
+                response
+            }
         };
-        let mut request: Json = serde_json::from_slice(request).unwrap_or_default();
-        request["ReturnConsumedCapacity"] = "INDEXES".into();
-        let response = self.database.call(operation, request.to_string().as_bytes())?;
-        let consumed = response["ConsumedCapacity"].clone();
-        writes.push(Write { operation: operation.to_owned(), request, consumed });
+        for change in self.database.take_changes().map_err(|error| error.to_string())? {
+            (self.observe)(change);
+        }
         Ok(response)
     }
 }
@@ -92,34 +106,39 @@ impl AwsService for Tables {
             None => state.call(operation, request),
             Some(mutation) => match mutation.mutate_table_call(operation, request) {
                 Some(request) => state.call(operation, &request),
-                None => return AwsResponse { status: 200, json: "{}".to_owned() },
+                None => Ok("{}".to_owned()),
             },
         };
-        for change in state.database.take_changes() {
-            (state.observe)(change);
-        }
-        response.map_or_else(|error| error_response(&error), |json| AwsResponse { status: 200, json: json.to_string() })
+        response_of(response)
     }
 
     /// Throttling, or a conflict with another transaction where transactions are used.
     fn transient_error(&self, simulation: &Simulation, operation: &str, request: &[u8]) -> AwsResponse {
         let request: Json = serde_json::from_slice(request).unwrap_or_default();
         let in_transactions = request["TableName"].as_str().is_some_and(|table| table.starts_with("Inventory"));
-        error_response(&match operation {
+        let mut error = json!({});
+        let name = match operation {
             "TransactWriteItems" | "TransactGetItems" => {
                 let items = request["TransactItems"].as_array().map_or(0, Vec::len);
                 let conflicting = simulation.draw(|random| random.index(items));
                 let code = |index| if index == conflicting { "TransactionConflict" } else { "None" };
-                Error::Cancelled((0..items).map(|index| Reason { code: code(index), item: None }).collect())
+                error["CancellationReasons"] = (0..items).map(|index| json!({ "Code": code(index) })).collect();
+                "TransactionCanceledException"
             }
             "PutItem" | "UpdateItem" if in_transactions && simulation.draw(|random| random.permille(500)) => {
-                Error::Conflict
+                "TransactionConflictException"
             }
-            _ => Error::Throttled,
-        })
+            _ => "ProvisionedThroughputExceededException",
+        };
+        error["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
+        response_of(Err(error.to_string()))
     }
 }
 
-fn error_response(error: &Error) -> AwsResponse {
-    AwsResponse { status: 400, json: error.to_json().to_string() }
+/// The HTTP response with a result's JSON.
+pub(super) fn response_of(result: Result<String, String>) -> AwsResponse {
+    match result {
+        Ok(json) => AwsResponse { status: 200, json },
+        Err(json) => AwsResponse { status: 400, json },
+    }
 }
