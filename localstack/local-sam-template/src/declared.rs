@@ -75,7 +75,7 @@ impl Template {
             [properties, globals].into_iter().map(|it| &it["Environment"]["Variables"]["OTEL_SERVICE_NAME"]);
         let service_name = service_names.find_map(Value::as_str).context("it has no OTEL_SERVICE_NAME")?;
         let mut triggers =
-            events(properties).map(|(_, event)| Trigger::of_event(event)).collect::<Result<BTreeSet<_>>>()?;
+            function::events(properties).map(|(_, event)| Trigger::of_event(event)).collect::<Result<BTreeSet<_>>>()?;
         if !properties["FunctionUrlConfig"].is_null() {
             triggers.insert(Trigger::Http);
         }
@@ -128,7 +128,7 @@ impl Template {
     pub fn kafka_topics(&self) -> Result<BTreeSet<String>> {
         let mut topics = BTreeSet::new();
         for (id, properties) in self.resources_of(function::TYPE) {
-            for (_, event) in events(properties).filter(|(_, event)| event["Type"] == "MSK") {
+            for (_, event) in function::events(properties).filter(|(_, event)| event["Type"] == "MSK") {
                 let listed = event["Properties"]["Topics"].as_array().with_context(|| format!("{id} has no Topics"))?;
                 let names = listed.iter().map(|topic| topic.as_str().map(str::to_owned));
                 let names: Option<Vec<String>> = names.collect();
@@ -137,9 +137,4 @@ impl Template {
         }
         Ok(topics)
     }
-}
-
-/// The entries of a function's `Events`, with their names.
-pub(crate) fn events(properties: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    properties["Events"].as_object().into_iter().flatten()
 }

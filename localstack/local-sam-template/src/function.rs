@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::declared::events;
 use crate::intrinsics::{Resolver, scalar_text};
 use crate::{Deployment, EventSource, Resources, Template};
 
@@ -85,4 +84,9 @@ impl Template {
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
         Ok(Some(binary.with_context(|| format!("{logical_id} has no Metadata.BuildProperties.Binary"))?.to_owned()))
     }
+}
+
+/// The entries of a function's `Events`, with their names.
+pub(crate) fn events(properties: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    properties["Events"].as_object().into_iter().flatten()
 }

@@ -1,6 +1,6 @@
 //! The viewer's HTTP routes: OTLP in, Jaeger's API out, and the Jaeger UI for every other path.
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -11,6 +11,7 @@ use crate::jaeger_api;
 use crate::receiver;
 use crate::recording::Recording;
 use crate::store::{Counts, Store};
+use crate::viewer::Viewer;
 
 /// The viewer without a recording.
 pub fn app(store: Store) -> Router {
@@ -20,19 +21,6 @@ pub fn app(store: Store) -> Router {
 /// The viewer with a recording: it writes every OTLP request to the recording before it processes the request.
 pub fn recording_app(store: Store, recording: Recording) -> Router {
     serve(Viewer { store, recording: Some(recording) })
-}
-
-/// The state of all routes.
-#[derive(Clone)]
-pub(crate) struct Viewer {
-    store: Store,
-    pub(crate) recording: Option<Recording>,
-}
-
-impl FromRef<Viewer> for Store {
-    fn from_ref(viewer: &Viewer) -> Self {
-        viewer.store.clone()
-    }
 }
 
 fn serve(viewer: Viewer) -> Router {

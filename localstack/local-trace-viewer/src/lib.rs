@@ -45,6 +45,7 @@ pub mod recording;
 mod search;
 mod store;
 pub mod tree;
+mod viewer;
 
 pub use http::{app, recording_app};
 pub use recording::Recording;

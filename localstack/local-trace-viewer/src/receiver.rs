@@ -16,9 +16,9 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message;
 use tower_http::decompression::RequestDecompressionLayer;
 
-use crate::http::Viewer;
 use crate::recording::Signal;
 use crate::store::Store;
+use crate::viewer::Viewer;
 
 /// The largest OTLP request after decompression: the same limit as the collector's.
 const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
