@@ -8,12 +8,8 @@ use anyhow::{Context as _, Result};
 use axum::body::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::fixture::Fixture;
+use crate::fixture::{FUNCTION, Fixture};
 use crate::function::{Function, Timing};
-
-/// The measured function. Reading a product is the shortest request in the system, with a single DynamoDB call, so that
-/// the relative cost of telemetry is highest.
-pub(crate) const FUNCTION: &str = "inventory";
 
 /// Invocations at the start of a block that are not counted, because caches are cold after the other variants' blocks.
 const WARM_UP: usize = 5;

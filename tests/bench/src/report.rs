@@ -9,7 +9,8 @@ use local_stack::root;
 use tokio::process::Command;
 
 use crate::collector::Counts;
-use crate::invocations::{FUNCTION, Variant};
+use crate::fixture::FUNCTION;
+use crate::invocations::Variant;
 use crate::sizes::{EXAMPLES, stripped};
 
 /// The machine, the compiler and the build profile.

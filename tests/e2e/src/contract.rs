@@ -11,6 +11,7 @@ mod mutations;
 mod names;
 mod pattern;
 mod recorded;
+mod rows;
 mod spans;
 mod tables;
 mod trace_graph;

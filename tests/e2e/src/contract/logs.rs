@@ -1,31 +1,14 @@
-//! `logs.yaml`, and the comparison of recorded log records with it.
+//! The comparison of recorded log records with `logs.yaml`.
 
 use std::collections::HashSet;
 
 use local_trace_viewer::model::SpanRef;
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::attributes::ExpectedAttributes;
-use crate::contract::count::Count;
-use crate::contract::pattern::Pattern;
 use crate::contract::recorded::{Log, service};
+use crate::contract::rows::LogRow;
 use crate::contract::tables::Contract;
 use crate::contract::trace_graph::{TraceGraph, label};
-
-/// Log records with the same span, severity and body.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LogRow {
-    /// The label of the span that they are written in.
-    pub(super) span: String,
-    #[serde(default)]
-    pub(super) count: Count,
-    pub(super) severity: String,
-    pub(super) body: Pattern,
-    #[serde(default)]
-    pub(super) attributes: ExpectedAttributes,
-}
 
 impl Contract {
     /// Every difference of the log records in the spans of a trace from their rows. `all_spans` are the ids of all

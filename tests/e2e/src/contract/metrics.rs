@@ -1,50 +1,11 @@
-//! `metrics.yaml`, and the comparison of recorded data points with it.
+//! The comparison of recorded data points with `metrics.yaml`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-use serde::Deserialize;
-
-use crate::contract::attributes::{ExpectedAttributes, bare};
+use crate::contract::attributes::ExpectedAttributes;
 use crate::contract::recorded::{Point, service};
+use crate::contract::rows::MetricRow;
 use crate::contract::tables::Contract;
-
-/// All rows of `metrics.yaml`.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MetricTable {
-    /// The upper bounds of histograms, by the name that the rows refer to.
-    pub(super) buckets: BTreeMap<String, Vec<f64>>,
-    /// The temporality of all counters and histograms.
-    pub(super) temporality: String,
-    pub(super) metrics: BTreeMap<String, MetricRow>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MetricRow {
-    pub(super) unit: String,
-    pub(super) instrument: String,
-    pub(super) buckets: Option<String>,
-    /// Functions and groups that report it. With `?`, none of them has to.
-    pub(super) services: Vec<String>,
-    #[serde(default)]
-    pub(super) attributes: ExpectedAttributes,
-    /// For each of these sets of attributes, at least one point must have all of them.
-    #[serde(default)]
-    pub(super) required: Vec<ExpectedAttributes>,
-}
-
-impl MetricRow {
-    /// The functions and groups that may report the metric.
-    fn reporters(&self) -> impl Iterator<Item = &str> {
-        self.services.iter().map(|name| bare(name))
-    }
-
-    /// The functions and groups that must report the metric if they are in the recorded traces.
-    fn required_reporters(&self) -> impl Iterator<Item = &str> {
-        self.services.iter().map(String::as_str).filter(|name| !name.ends_with('?'))
-    }
-}
 
 impl Contract {
     /// Every difference of the recorded points from their rows.

@@ -1,73 +1,14 @@
-//! `spans.yaml`, and the comparison of recorded spans with it.
+//! The comparison of recorded spans with `spans.yaml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use local_trace_viewer::model::{Span, Status};
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::attributes::ExpectedAttributes;
-use crate::contract::count::Count;
 use crate::contract::names;
-use crate::contract::pattern::Pattern;
+use crate::contract::rows::SpanRow;
 use crate::contract::tables::Contract;
 use crate::contract::trace_graph::{TraceGraph, label};
-
-/// All rows of `spans.yaml`.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SpanTable {
-    /// The attributes of each type of span.
-    pub(super) types: BTreeMap<String, ExpectedAttributes>,
-    /// The root spans of each trace, by label.
-    pub(super) traces: BTreeMap<String, BTreeMap<String, SpanRow>>,
-}
-
-/// The spans with one label and one parent.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SpanRow {
-    #[serde(rename = "type")]
-    pub(super) span_type: Option<String>,
-    #[serde(default)]
-    pub(super) count: Count,
-    #[serde(default)]
-    pub(super) attributes: ExpectedAttributes,
-    pub(super) error_type: Option<Pattern>,
-    #[serde(default)]
-    pub(super) links: Vec<String>,
-    #[serde(default)]
-    pub(super) children: BTreeMap<String, SpanRow>,
-}
-
-impl SpanTable {
-    /// Every row, with its place in the tree.
-    pub(super) fn rows(&self) -> Vec<(String, &SpanRow)> {
-        self.traces.values().flat_map(rows).collect()
-    }
-
-    /// The services that have a span in one of the traces.
-    pub(super) fn services(&self) -> BTreeSet<&str> {
-        fn collect<'a>(rows: &'a BTreeMap<String, SpanRow>, services: &mut BTreeSet<&'a str>) {
-            for (label, row) in rows {
-                services.extend(label.split(' ').next());
-                collect(&row.children, services);
-            }
-        }
-        let mut services = BTreeSet::new();
-        self.traces.values().for_each(|roots| collect(roots, &mut services));
-        services
-    }
-}
-
-fn rows(tree: &BTreeMap<String, SpanRow>) -> Vec<(String, &SpanRow)> {
-    let mut all = Vec::new();
-    for (label, row) in tree {
-        all.push((label.clone(), row));
-        all.extend(rows(&row.children).into_iter().map(|(place, row)| (format!("{label} > {place}"), row)));
-    }
-    all
-}
 
 impl Contract {
     /// Every difference of a trace, and of the spans that links join to it, from its rows.

@@ -11,11 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::contract::attributes::{ExpectedAttributes, bare};
 use crate::contract::functions::FunctionGroups;
-use crate::contract::logs::LogRow;
-use crate::contract::metrics::MetricTable;
 use crate::contract::names;
 use crate::contract::recorded::service;
-use crate::contract::spans::SpanTable;
+use crate::contract::rows::{LogRow, MetricTable, SpanTable};
 
 /// The telemetry contract: all tables, with the functions that template.yaml declares.
 #[derive(Clone)]
