@@ -1,5 +1,6 @@
 //! Runs the functions as processes: several instances of each prebuilt binary.
 
+pub(crate) mod environment;
 mod instance;
 
 use std::fs;
@@ -11,14 +12,11 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::emulators::Launcher;
-use crate::endpoints::{CREDENTIAL, Endpoints, REGION};
+use crate::endpoints::Endpoints;
 use crate::task_group::TaskGroup;
 
 pub(crate) use instance::GRACE;
 use instance::Instance;
-
-/// The variable with the ARN of the MSK cluster, in the environment of every function that sends to Kafka.
-const MSK_CLUSTER_ARN: &str = "MSK_CLUSTER_ARN";
 
 /// The variables of the user's environment that a function inherits.
 const INHERITED: [&str; 2] = ["RUST_LOG", "RUST_BACKTRACE"];
@@ -49,12 +47,6 @@ pub(crate) fn start<'a>(
     Ok(())
 }
 
-/// Whether a function sends to Kafka. Such functions connect to the broker when they start, so they are started after
-/// it.
-pub(crate) fn needs_kafka(function: &Function) -> bool {
-    function.environment.contains_key(MSK_CLUSTER_ARN)
-}
-
 /// The command that starts an instance. As in Lambda, its environment contains only what the template and the platform
 /// set.
 fn command(
@@ -65,28 +57,14 @@ fn command(
     runtime_port: u16,
 ) -> impl Fn() -> Command + Send + 'static {
     let name = &function.name;
-    let mut environment = function.environment.clone();
-    // There is no MSK here that could be asked for the cluster's brokers.
-    if environment.remove(MSK_CLUSTER_ARN).is_some() {
-        environment.insert("KAFKA_BOOTSTRAP_SERVERS".into(), endpoints.kafka_bootstrap_servers.clone());
-    }
-    // There is no IAM here: calls between functions are not signed, and callers are not checked.
-    environment.remove("ALLOWED_CALLERS");
-    environment.remove("SERVICE_AUTH");
-    let platform = [
-        ("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{runtime_port}/.rt/{name}")),
-        ("AWS_LAMBDA_FUNCTION_NAME", name.clone()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
-        ("AWS_REGION", REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", CREDENTIAL.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL.to_owned()),
-        ("AWS_ENDPOINT_URL", endpoints.aws_endpoint.clone()),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoints.otlp_endpoint.clone()),
-        ("OTEL_TRACES_SAMPLER", "always_on".to_owned()),
-    ];
-    environment.extend(platform.map(|(key, value)| (key.to_owned(), value)));
+    let mut environment = environment::local(function, endpoints);
+    environment.extend([
+        ("AWS_LAMBDA_RUNTIME_API".to_owned(), format!("http://127.0.0.1:{runtime_port}/.rt/{name}")),
+        ("AWS_LAMBDA_FUNCTION_NAME".to_owned(), name.clone()),
+        ("AWS_LAMBDA_FUNCTION_VERSION".to_owned(), "1".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), function.memory_mb.to_string()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME".to_owned(), format!("/aws/lambda/{name}")),
+    ]);
     environment.extend(INHERITED.into_iter().filter_map(|key| Some((key.to_owned(), std::env::var(key).ok()?))));
 
     let (group, binary) = (launcher.group.id(), binary.to_owned());

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use crate::api_proxy::{self, Limits};
 use crate::emulators::{Launcher, START_DEADLINE};
 use crate::failures::Failures;
+use crate::functions::environment;
 use crate::process_group::ProcessGroup;
 use crate::progress::Progress;
 use crate::restartable::RestartableProcess;
@@ -83,13 +84,13 @@ impl Stack {
             let ((), (aws, resources)) = tokio::try_join!(lambda, self.start_aws(tools, template))?;
             let functions = self.resolve_functions(template, &resources)?;
             self.start_api_proxy(&functions, runtime_port)?;
-            self.start_functions(functions.iter().filter(|function| !functions::needs_kafka(function)))?;
+            self.start_functions(functions.iter().filter(|function| !environment::needs_kafka(function)))?;
             let health_check = format!("{}/healthz", self.endpoints.api_url);
             readiness::healthy("the gateway", &health_check, START_DEADLINE).await?;
             anyhow::Ok((aws, resources, functions))
         };
         let (kafka, (), (aws, resources, functions)) = tokio::try_join!(kafka, traces, functions)?;
-        self.start_functions(functions.iter().filter(|function| functions::needs_kafka(function)))?;
+        self.start_functions(functions.iter().filter(|function| environment::needs_kafka(function)))?;
         let instances = format!("{} instances of {} functions", self.launcher.config.concurrency, functions.len());
         self.launcher.progress.ready("API, Lambda", &instances, &self.endpoints.api_url);
         self.start_poller(functions);
