@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::invoke::{Invocation, Lambda};
+use crate::invoke::Lambda;
 use crate::kafka::selection::{Selection, select};
 use crate::on_failure::OnFailure;
 use crate::retry::{Outcome, RetryState};
@@ -173,9 +173,6 @@ impl Mapping {
         }
         let event = event::event(&self.source.cluster_arn, &self.servers, &batch);
         let invocation = self.lambda.invoke(&self.function, &event).await;
-        if let Invocation::FunctionError(error) | Invocation::NotInvoked(error) = &invocation {
-            tracing::warn!(function = self.function.name, error, "an invocation from Kafka failed");
-        }
         let outcomes = event::outcomes(&invocation, &batch, self.source.retries.report_batch_item_failures);
 
         let mut commits = Vec::new();

@@ -50,12 +50,13 @@ pub struct Config {
 
 /// Invokes the functions from their event sources until `shutdown`, then finishes the current invocations and returns.
 ///
-/// A source that cannot be reached is retried without a limit, with a warning each time.
+/// A source that cannot be reached is retried without a limit, with a warning each time. While nothing listens at the
+/// Lambda API's address, events wait in their sources, and no attempt is counted.
 ///
 /// # Errors
 /// Only for faults of the poller itself: an HTTP client cannot be built, or a task has panicked.
 pub async fn run(functions: Vec<Function>, config: Config, shutdown: CancellationToken) -> Result<()> {
-    let lambda = Lambda::new(config.lambda_url, shutdown.clone())?;
+    let lambda = Lambda::new(&config.lambda_url, shutdown.clone())?;
     let timeouts = TimeoutConfig::builder().operation_timeout(AWS_TIMEOUT).build();
     let sdk_config = config.sdk_config.into_builder().timeout_config(timeouts).build();
     let sqs = aws_sdk_sqs::Client::new(&sdk_config);

@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::invoke::{Invocation, Lambda};
+use crate::invoke::Lambda;
 
 /// Invokes the function once per interval. The first invocation is after one interval.
 pub(crate) async fn run(source: ScheduleSource, function: Function, lambda: Lambda, shutdown: CancellationToken) {
@@ -18,12 +18,7 @@ pub(crate) async fn run(source: ScheduleSource, function: Function, lambda: Lamb
             _ = ticks.tick() => {}
             () = shutdown.cancelled() => return,
         }
-        match lambda.invoke(&function, &event(&function, Utc::now())).await {
-            Invocation::Succeeded(_) => {}
-            Invocation::FunctionError(error) | Invocation::NotInvoked(error) => {
-                tracing::warn!(function = function.name, error, "a scheduled invocation failed");
-            }
-        }
+        lambda.invoke(&function, &event(&function, Utc::now())).await;
     }
 }
 

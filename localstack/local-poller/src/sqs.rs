@@ -36,6 +36,8 @@ pub(crate) async fn run(
 ) {
     let mut backoff = Backoff::new();
     while !shutdown.is_cancelled() {
+        // A message that is received too often goes to the dead-letter queue, whether it reached the function or not.
+        lambda.listening().await;
         // If the receive is dropped here, its messages are not lost: they become visible again.
         let received = tokio::select! {
             received = receive(&source, &client) => received,
@@ -83,9 +85,6 @@ async fn handle(
     shutdown: &CancellationToken,
 ) {
     let invocation = lambda.invoke(function, &event(&source.queue.arn, messages)).await;
-    if let Invocation::FunctionError(error) | Invocation::NotInvoked(error) = &invocation {
-        tracing::warn!(function = function.name, error, "an invocation from SQS failed");
-    }
     for chunk in processed(&invocation, messages, source.report_batch_item_failures).chunks(MESSAGES_PER_CALL) {
         // Messages that are not deleted would be delivered again.
         let mut backoff = Backoff::new();

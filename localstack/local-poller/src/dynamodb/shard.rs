@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use crate::backoff::{Backoff, pause};
 use crate::dynamodb::{Mapping, event};
-use crate::invoke::Invocation;
 use crate::retry::RetryState;
 
 /// The pause between reads of a shard without new records.
@@ -123,9 +122,6 @@ impl ShardReader {
         while !records.is_empty() && !shutdown.is_cancelled() {
             let batch = &records[..records.len().min(retry_state.limit())];
             let invocation = lambda.invoke(function, &event::event(&source.stream_arn, batch)).await;
-            if let Invocation::FunctionError(error) | Invocation::NotInvoked(error) = &invocation {
-                tracing::warn!(function = function.name, error, "an invocation from a stream failed");
-            }
             let outcome = event::outcome(&invocation, batch, source.retries.report_batch_item_failures);
             let verdict = retry_state.after(batch.len(), outcome);
             if let (Some(on_failure), 1..) = (on_failure, verdict.given_up) {
