@@ -30,6 +30,10 @@ demo: build ## Start the stack, place one order, print its notification and its 
 up: build ## Start the stack and keep it running until Ctrl-C; ARGS=--help lists ports and settings
 	@$(LOCAL_STACK) up $(ARGS)
 
+.PHONY: dev
+dev: build ## Start everything but the functions, for `cargo lambda watch`, and print how to run it (docs/cargo-lambda.md)
+	@$(LOCAL_STACK) dev $(ARGS)
+
 .PHONY: token
 token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read --lifetime 600"
 	@$(LOCAL_STACK) token $(ARGS)
@@ -88,12 +92,10 @@ lint: $(VENV_DONE) ## Check formatting and run clippy, as CI does
 fmt: ## Format the code
 	@cargo fmt --all
 
-# Builds one test target too: cargo then selects the dependencies' features as for all tests, and `make test` does not compile
-# them again.
 .PHONY: build
 build: tools ## Build every function and the local stack
 	@test -x $(LOCAL_STACK) || echo "building the functions and the local stack (the first time: several minutes)" >&2
-	@cargo build --workspace --bins --test e2e --locked
+	@cargo build --workspace --bins --locked
 
 .PHONY: tools
 tools: $(VENV_DONE) $(if $(KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_DONE)) ## Install the pinned tools into .tools/
