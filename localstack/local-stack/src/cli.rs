@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::token::{Grant, Signer};
-use crate::{Config, Stack, demo};
+use crate::{Config, Stack, demo, dev};
 
 /// The exit code of a program that was ended by Ctrl-C: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -45,6 +44,20 @@ pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
     })
     .await?;
     Ok(if completed { ExitCode::SUCCESS } else { exit })
+}
+
+/// `local-stack dev`: runs everything but the functions until Ctrl-C, which counts as success.
+///
+/// # Errors
+/// When the stack cannot start, a part of it exits, or the functions' environment does not fit into one file.
+pub async fn dev(config: Config) -> Result<ExitCode> {
+    let config = Config { run_functions: false, ..config };
+    with_stack(config, async |stack| {
+        dev::print_usage(stack)?;
+        pending().await
+    })
+    .await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Starts a stack, runs `body` until it returns, Ctrl-C is pressed or a part of the stack exits, and stops the stack. A
@@ -85,7 +98,6 @@ pub fn exit_code(result: Result<ExitCode>) -> ExitCode {
 /// Prints how to use the stack, and waits forever.
 async fn stay_up(stack: &Stack) -> Result<Infallible> {
     let endpoints = stack.endpoints();
-    let token = Signer::local()?.token(&Grant::to(demo::USER))?;
     anstream::println!(
         "
 {BOLD}API{BOLD:#}      {api}
@@ -97,10 +109,7 @@ async fn stay_up(stack: &Stack) -> Result<Infallible> {
 
 {BOLD}Place an order{BOLD:#} (the token is valid for one hour; `make token` prints a new one):
 
-curl -i {api}/api/orders \\
-  -H 'content-type: application/json' \\
-  -H 'authorization: Bearer {token}' \\
-  -d '{order}'
+{curl}
 
 Ctrl-C stops everything.",
         api = endpoints.api_url,
@@ -109,7 +118,7 @@ Ctrl-C stops everything.",
         kafka = endpoints.kafka_bootstrap_servers,
         otlp = endpoints.otlp_endpoint,
         logs = stack.logs().display(),
-        order = demo::ORDER,
+        curl = demo::curl(endpoints)?,
     );
     pending().await
 }

@@ -48,6 +48,11 @@ pub struct Config {
     #[arg(long, env = "RATE_LIMIT_BURST", value_name = "REQUESTS", value_parser = value_parser!(u32).range(1..))]
     pub rate_limit_burst: Option<u32>,
 
+    /// Whether the stack runs the functions, and the API in front of them. If not, another program does so on the API's port,
+    /// such as `cargo lambda watch`.
+    #[arg(skip = true)]
+    pub run_functions: bool,
+
     /// Folder of the logs (`logs/<part>.log`), which are emptied at start, and of the emulators' data, which is deleted
     /// when the stack stops.
     #[arg(skip = root().join(".local"))]
@@ -91,6 +96,7 @@ impl Config {
             rate_limit_rate: None,
             rate_limit_burst: None,
             otlp_endpoint: None,
+            run_functions: true,
             dir,
             progress: false,
             remove_dir: true,
@@ -112,13 +118,14 @@ impl Config {
     pub(crate) fn ports(&self) -> Vec<Port> {
         let port = |number, purpose, variable| Port { number, purpose, variable };
         let kafka = port(self.kafka_port, "the Kafka broker", "KAFKA_PORT");
+        let api = port(self.api_port, "the API", "API_PORT");
         let always = [
-            port(self.api_port, "the API", "API_PORT"),
             port(self.aws_port, "the AWS emulator", "AWS_PORT"),
             port(self.otlp_port, "the collector", "OTLP_PORT"),
             port(self.viewer_port, "the trace viewer", "VIEWER_PORT"),
         ];
-        always.into_iter().chain(self.kafka_bootstrap_servers.is_none().then_some(kafka)).collect()
+        let optional = [self.run_functions.then_some(api), self.kafka_bootstrap_servers.is_none().then_some(kafka)];
+        always.into_iter().chain(optional.into_iter().flatten()).collect()
     }
 }
 

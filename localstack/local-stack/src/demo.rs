@@ -12,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::Value;
 
 use crate::token::{Grant, Signer};
-use crate::{Stack, readiness};
+use crate::{Endpoints, Stack, readiness};
 
 /// The user who places the order.
 pub const USER: &str = "USER-001";
@@ -56,6 +56,18 @@ const QUIET: Duration = Duration::from_millis(500);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 
 const BOLD: Style = Style::new().bold();
+
+/// A shell command that places the order, with a token that is valid for one hour.
+pub(crate) fn curl(endpoints: &Endpoints) -> Result<String> {
+    let (api, token) = (&endpoints.api_url, Signer::local()?.token(&Grant::to(USER))?);
+    Ok(format!(
+        "\
+curl -i {api}/api/orders \\
+  -H 'content-type: application/json' \\
+  -H 'authorization: Bearer {token}' \\
+  -d '{ORDER}'"
+    ))
+}
 
 /// Places the order, waits for its notification and its complete trace, and prints them. `kept` says whether the stack,
 /// and with it the trace viewer, keeps running afterwards.

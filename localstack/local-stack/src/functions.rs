@@ -1,5 +1,6 @@
 //! Runs the functions as processes: several instances of each prebuilt binary.
 
+pub(crate) mod env_file;
 pub(crate) mod environment;
 mod instance;
 

@@ -27,6 +27,8 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Start everything but the functions, for `cargo lambda watch`, and print how to run it
+    Dev(Config),
     /// Print a bearer token for the local stack
     Token(Grant),
 }
@@ -40,6 +42,7 @@ async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up(config) => cli::up(config).await,
         Command::Demo { config, keep } => cli::demo(config, keep).await,
+        Command::Dev(config) => cli::dev(config).await,
         Command::Token(grant) => {
             println!("{}", Signer::local()?.token(&grant)?);
             Ok(ExitCode::SUCCESS)

@@ -30,7 +30,10 @@ where
 }
 
 /// Waits until a loopback port accepts connections.
-pub(crate) async fn listening(what: &str, port: u16, deadline: Duration) -> Result<()> {
+///
+/// # Errors
+/// When it does not before the deadline.
+pub async fn listening(what: &str, port: u16, deadline: Duration) -> Result<()> {
     let connect = || async { tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop) };
     until(what, deadline, connect).await
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use local_sam_template::Resources;
+use local_sam_template::{Function, Resources};
 use local_trace_viewer::Store;
 use tempfile::TempDir;
 
@@ -25,6 +25,8 @@ pub struct Stack {
     endpoints: Endpoints,
     internal_ports: InternalPorts,
     resources: Resources,
+    /// The template's functions, with their environment as the template gives it.
+    functions: Vec<Function>,
     kafka_topics: BTreeSet<String>,
     store: Store,
     /// MiniStack.
@@ -34,7 +36,7 @@ pub struct Stack {
     // Fields are dropped in this order, which is the order of `stop_parts`: the process group, in the launcher, is
     // last.
     poller: TaskGroup,
-    functions: TaskGroup,
+    instances: TaskGroup,
     launcher: Launcher,
     /// The emulators' data.
     data: TempDir,
@@ -87,6 +89,11 @@ impl Stack {
         &self.resources
     }
 
+    /// The template's functions, whether this stack runs them or not.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
     /// The trace viewer's store: the spans that the collector has exported.
     pub fn traces(&self) -> &Store {
         &self.store
@@ -95,6 +102,11 @@ impl Stack {
     /// Resolves when a part has failed. The error names the part and shows the end of its log.
     pub fn failed(&self) -> impl Future<Output = anyhow::Error> + Send + use<> {
         self.launcher.failures.first()
+    }
+
+    /// The port of the API, where the stack or another program runs the functions.
+    pub fn api_port(&self) -> u16 {
+        self.launcher.config.api_port
     }
 
     /// Every port that a part of this stack listens on.
@@ -140,7 +152,7 @@ impl Stack {
 
     async fn stop_parts(&self) {
         self.poller.stop(GRACE).await;
-        self.functions.stop(functions::GRACE * 2).await;
+        self.instances.stop(functions::GRACE * 2).await;
         self.launcher.emulators.stop(GRACE).await;
         self.launcher.group.kill();
     }

@@ -58,12 +58,13 @@ impl Stack {
             endpoints,
             internal_ports: InternalPorts { lambda, kafka_controller, collector_grpc },
             resources: Resources::default(),
+            functions: Vec::new(),
             kafka_topics: template.kafka_topics()?,
             store: Store::new(Capacity::default()),
             aws: None,
             kafka: None,
             poller: TaskGroup::new(),
-            functions: TaskGroup::new(),
+            instances: TaskGroup::new(),
             launcher: Launcher { emulators, failures, progress, group: ProcessGroup::new()?, config },
             data,
         })
@@ -79,22 +80,27 @@ impl Stack {
             self.launcher.collector(tools, collector_grpc).await
         };
         // Kafka takes longest, so every function that does not need it starts in the meantime.
+        let run_functions = self.launcher.config.run_functions;
         let functions = async {
-            let lambda = self.launcher.lambda(tools, runtime_port);
+            let lambda = async { if run_functions { self.launcher.lambda(tools, runtime_port).await } else { Ok(()) } };
             let ((), (aws, resources)) = tokio::try_join!(lambda, self.start_aws(tools, template))?;
             let functions = self.resolve_functions(template, &resources)?;
-            self.start_api_proxy(&functions, runtime_port)?;
-            self.start_functions(functions.iter().filter(|function| !environment::needs_kafka(function)))?;
-            let health_check = format!("{}/healthz", self.endpoints.api_url);
-            readiness::healthy("the gateway", &health_check, START_DEADLINE).await?;
+            if run_functions {
+                self.start_api_proxy(&functions, runtime_port)?;
+                self.start_functions(functions.iter().filter(|function| !environment::needs_kafka(function)))?;
+                let health_check = format!("{}/healthz", self.endpoints.api_url);
+                readiness::healthy("the gateway", &health_check, START_DEADLINE).await?;
+            }
             anyhow::Ok((aws, resources, functions))
         };
         let (kafka, (), (aws, resources, functions)) = tokio::try_join!(kafka, traces, functions)?;
-        self.start_functions(functions.iter().filter(|function| environment::needs_kafka(function)))?;
-        let instances = format!("{} instances of {} functions", self.launcher.config.concurrency, functions.len());
-        self.launcher.progress.ready("API, Lambda", &instances, &self.endpoints.api_url);
-        self.start_poller(functions);
-        (self.kafka, self.aws, self.resources) = (kafka, Some(aws), resources);
+        if run_functions {
+            self.start_functions(functions.iter().filter(|function| environment::needs_kafka(function)))?;
+            let instances = format!("{} instances of {} functions", self.launcher.config.concurrency, functions.len());
+            self.launcher.progress.ready("API, Lambda", &instances, &self.endpoints.api_url);
+        }
+        self.start_poller(functions.clone());
+        (self.kafka, self.aws, self.resources, self.functions) = (kafka, Some(aws), resources, functions);
         Ok(())
     }
 
@@ -146,7 +152,7 @@ impl Stack {
     }
 
     fn start_functions<'a>(&self, functions: impl Iterator<Item = &'a Function>) -> Result<()> {
-        functions::start(&self.launcher, &self.functions, functions, &self.endpoints, self.internal_ports.lambda)
+        functions::start(&self.launcher, &self.instances, functions, &self.endpoints, self.internal_ports.lambda)
     }
 
     /// Starts the poller, which runs the event source mappings and schedules, in this process.
