@@ -1,21 +1,33 @@
-//! AWS SDK clients with a timeout on every call. The SDK itself reads the region, the endpoint and the credentials from the
-//! environment (`AWS_REGION`, `AWS_ENDPOINT_URL`, the default credentials chain).
+//! AWS SDK clients with a timeout on every call. Region and credentials come from the environment, where Lambda puts them, and
+//! from nowhere else: looking for them in other places would take seconds on a machine that has none. The SDK also reads
+//! `AWS_ENDPOINT_URL`.
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
 use telemetry::aws_sdk::{TraceDynamoDb, TraceSqs};
 
-/// The SDK's configuration from the environment. One attempt takes at most 2 s, a call with its retries at most 6 s.
-pub async fn sdk_config() -> SdkConfig {
+use crate::config;
+
+/// The SDK's configuration from `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials,
+/// `AWS_SESSION_TOKEN`. One attempt takes at most 2 s, a call with its retries at most 6 s.
+///
+/// # Errors
+/// When one of the first three is not set.
+pub async fn sdk_config() -> anyhow::Result<SdkConfig> {
+    let required = config::required::<String>;
+    let (region, ..) =
+        config::all((required("AWS_REGION"), required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY")))?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(6))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    let loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).region(Region::new(region));
+    Ok(loader.credentials_provider(EnvironmentVariableCredentialsProvider::new()).load().await)
 }
 
 /// A DynamoDB client with a span per call.

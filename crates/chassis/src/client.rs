@@ -11,6 +11,6 @@ mod signer;
 mod transport;
 
 pub use call_error::CallError;
-pub use connector::Connector;
+pub use connector::{Connector, ServiceAuth};
 pub use service::Service;
 pub use transport::{NoAnswer, Transport};

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::aws::SdkConfig;
-use chassis::client::{Connector, Service};
-use chassis::config;
+use chassis::client::{Connector, Service, ServiceAuth};
+use chassis::{aws, config};
 
 use crate::rate_limit::{Limit, Limiter};
 use crate::{Authenticator, Cors};
@@ -32,23 +31,33 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Reads `ORDER_URL`, `INVENTORY_URL` and `PAYMENT_URL` (base URLs), `RATE_LIMITS_TABLE`, and the variables of [`Connector`],
-    /// [`Authenticator`], [`Limit`] and [`Cors`].
-    pub fn from_env(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
-        let connector = Connector::from_env(sdk_config)?;
-        let service = |name, url_variable| {
-            let service = connector.service(name, config::base_url(url_variable)?);
-            anyhow::Ok(service.with_retry().with_circuit_breaker())
-        };
-        let table = config::required("RATE_LIMITS_TABLE")?;
-        let limiter = Limiter::new(chassis::aws::dynamodb(sdk_config), table, Limit::from_env()?);
+    /// Reads `ORDER_URL`, `INVENTORY_URL` and `PAYMENT_URL` (base URLs), `RATE_LIMITS_TABLE`, and the variables of
+    /// [`aws::sdk_config`], [`ServiceAuth`], [`Authenticator`], [`Limit`] and [`Cors`].
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let (sdk_config, auth, urls, table, limit, authenticator, cors) = config::all((
+            aws::sdk_config().await,
+            ServiceAuth::from_env(),
+            config::all((
+                config::base_url("ORDER_URL"),
+                config::base_url("INVENTORY_URL"),
+                config::base_url("PAYMENT_URL"),
+            )),
+            config::required("RATE_LIMITS_TABLE"),
+            Limit::from_env(),
+            Authenticator::from_env(),
+            Cors::from_env(),
+        ))?;
+        let connector = Connector::new(auth, &sdk_config)?;
+        let service = |name, url| connector.service(name, url).with_retry().with_circuit_breaker();
+        let (order_url, inventory_url, payment_url) = urls;
+        let limiter = Limiter::new(aws::dynamodb(&sdk_config), table, limit);
         Ok(Self {
-            order: service("order", "ORDER_URL")?.with_timeout(ORDER_TIMEOUT),
-            inventory: service("inventory", "INVENTORY_URL")?,
-            payment: service("payment", "PAYMENT_URL")?,
-            authenticator: Arc::new(Authenticator::from_env()?),
+            order: service("order", order_url).with_timeout(ORDER_TIMEOUT),
+            inventory: service("inventory", inventory_url),
+            payment: service("payment", payment_url),
+            authenticator: Arc::new(authenticator),
             limiter: Some(Arc::new(limiter)),
-            cors: Cors::from_env()?,
+            cors,
         })
     }
 }

@@ -8,11 +8,14 @@ use inventory::{Store, http};
 
 fn main() -> ExitCode {
     chassis::main(async {
-        let telemetry = telemetry::init()?;
-        // `INVENTORY_TABLE`: the table of products and settlements.
-        let table = config::required("INVENTORY_TABLE")?;
-        let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
-        let app = AllowedCallers::from_env()?.guard(http::app(store));
-        chassis::http::serve(telemetry, app).await
+        let (telemetry, sdk_config, table, allowed_callers) = config::all((
+            telemetry::init(),
+            aws::sdk_config().await,
+            // The table of products and settlements.
+            config::required("INVENTORY_TABLE"),
+            AllowedCallers::from_env(),
+        ))?;
+        let store = Store::new(aws::dynamodb(&sdk_config), table);
+        chassis::http::serve(telemetry, allowed_callers.guard(http::app(store))).await
     })
 }

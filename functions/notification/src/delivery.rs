@@ -20,11 +20,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// From `NOTIFICATIONS_TABLE`, the table of deliveries, and the settings of the channels ([`Channels::from_env`]).
+    /// From `NOTIFICATIONS_TABLE`, the table of deliveries, the settings of the channels ([`Channels::from_env`]) and the
+    /// variables of [`aws::sdk_config`].
     pub async fn from_env() -> anyhow::Result<Self> {
-        let table = config::required("NOTIFICATIONS_TABLE")?;
-        let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
-        Ok(Self::new(store, Channels::from_env()?))
+        let settings = (aws::sdk_config().await, config::required("NOTIFICATIONS_TABLE"), Channels::from_env());
+        let (sdk_config, table, channels) = config::all(settings)?;
+        Ok(Self::new(Store::new(aws::dynamodb(&sdk_config), table), channels))
     }
 
     /// With the system's clock.

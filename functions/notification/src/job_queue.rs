@@ -18,13 +18,16 @@ impl JobQueue {
         Self { client, queue_url, channels }
     }
 
-    /// From `NOTIFICATION_JOBS_QUEUE_URL` and `NOTIFICATION_CHANNELS`, the names of the channels, separated by commas.
+    /// From `NOTIFICATION_JOBS_QUEUE_URL`, `NOTIFICATION_CHANNELS` (the names of the channels, separated by commas) and the
+    /// variables of [`aws::sdk_config`].
     pub async fn from_env() -> anyhow::Result<Self> {
-        let queue_url: String = config::required("NOTIFICATION_JOBS_QUEUE_URL")?;
-        let names: String = config::required("NOTIFICATION_CHANNELS")?;
-        let channels = names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>();
-        let channels = channels.context("NOTIFICATION_CHANNELS is wrong")?;
-        Ok(Self::new(aws::sqs(&aws::sdk_config().await), queue_url, channels))
+        let channels = config::required("NOTIFICATION_CHANNELS").and_then(|names: String| {
+            let channels = names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>();
+            channels.context("NOTIFICATION_CHANNELS is wrong")
+        });
+        let settings = (aws::sdk_config().await, config::required("NOTIFICATION_JOBS_QUEUE_URL"), channels);
+        let (sdk_config, queue_url, channels) = config::all(settings)?;
+        Ok(Self::new(aws::sqs(&sdk_config), queue_url, channels))
     }
 
     /// Sends the jobs of an event.

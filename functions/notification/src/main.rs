@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
+use chassis::config;
 use lambda_runtime::{LambdaEvent, service_fn};
 use notification::{JobQueue, kafka};
 use telemetry::Trigger;
 
 fn main() -> ExitCode {
     chassis::main(async {
-        let telemetry = telemetry::init()?;
-        let queue = &*Box::leak(Box::new(JobQueue::from_env().await?));
+        let (telemetry, queue) = config::all((telemetry::init(), JobQueue::from_env().await))?;
+        let queue = &*Box::leak(Box::new(queue));
         let handler = service_fn(move |event: LambdaEvent<_>| kafka::handle(queue, event.payload));
         telemetry.run(Trigger::Pubsub, handler).await
     })

@@ -3,7 +3,7 @@
 //! Every step is keyed by the order's id and can be repeated, so a request or order-recovery continues an unfinished order from the
 //! status it finds. A step with an unknown outcome is not undone, because it may not have happened.
 
-use chassis::client::{CallError, Connector, Service};
+use chassis::client::{CallError, Connector, Service, ServiceAuth};
 use chassis::clock::Clock;
 use chassis::{aws, config};
 use chrono::{DateTime, Utc};
@@ -26,13 +26,19 @@ pub struct Saga {
 }
 
 impl Saga {
-    /// Reads `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, and `SERVICE_AUTH` ([`Connector::from_env`]).
+    /// Reads `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, and the variables of [`aws::sdk_config`] and [`ServiceAuth`].
     pub async fn from_env() -> anyhow::Result<Self> {
-        let sdk_config = aws::sdk_config().await;
-        let store = Store::new(aws::dynamodb(&sdk_config), config::required("ORDERS_TABLE")?);
-        let connector = Connector::from_env(&sdk_config)?;
-        let inventory = connector.service("inventory", config::base_url("INVENTORY_URL")?);
-        Ok(Self::new(store, inventory, connector.service("payment", config::base_url("PAYMENT_URL")?)))
+        let (sdk_config, auth, table, inventory_url, payment_url) = config::all((
+            aws::sdk_config().await,
+            ServiceAuth::from_env(),
+            config::required("ORDERS_TABLE"),
+            config::base_url("INVENTORY_URL"),
+            config::base_url("PAYMENT_URL"),
+        ))?;
+        let connector = Connector::new(auth, &sdk_config)?;
+        let store = Store::new(aws::dynamodb(&sdk_config), table);
+        let inventory = connector.service("inventory", inventory_url);
+        Ok(Self::new(store, inventory, connector.service("payment", payment_url)))
     }
 
     /// A saga over a store and the two services.

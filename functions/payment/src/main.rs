@@ -4,16 +4,20 @@ use std::process::ExitCode;
 
 use chassis::identity::AllowedCallers;
 use chassis::{aws, config};
-use payment::{Provider, Store, http};
+use payment::{ConfiguredProvider, Store, http};
 
 fn main() -> ExitCode {
     chassis::main(async {
-        let telemetry = telemetry::Config { critical_routes: &["/payment"] }.init()?;
-        // `PAYMENTS_TABLE`: the table of charges.
-        let table = config::required("PAYMENTS_TABLE")?;
-        let store = Store::new(aws::dynamodb(&aws::sdk_config().await), table);
-        let provider = Provider::from_env(&store)?;
-        let app = AllowedCallers::from_env()?.guard(http::app(store, provider));
-        chassis::http::serve(telemetry, app).await
+        let (telemetry, sdk_config, table, provider, allowed_callers) = config::all((
+            telemetry::Config { critical_routes: &["/payment"] }.init(),
+            aws::sdk_config().await,
+            // The table of charges.
+            config::required("PAYMENTS_TABLE"),
+            ConfiguredProvider::from_env(),
+            AllowedCallers::from_env(),
+        ))?;
+        let store = Store::new(aws::dynamodb(&sdk_config), table);
+        let provider = provider.with_store(&store);
+        chassis::http::serve(telemetry, allowed_callers.guard(http::app(store, provider))).await
     })
 }

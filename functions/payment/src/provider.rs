@@ -28,17 +28,36 @@ pub enum Provider {
 #[error("the outcome at the payment provider is unknown")]
 pub struct UnknownOutcome(#[from] pub(crate) anyhow::Error);
 
-impl Provider {
+/// A provider's settings.
+#[derive(Debug)]
+pub enum ConfiguredProvider {
+    /// [`Provider::Simulated`] needs no settings, but a store.
+    Simulated,
+    /// [`Provider::Http`]
+    Http(HttpProvider),
+}
+
+impl ConfiguredProvider {
     /// The provider that `PAYMENT_PROVIDER` names: `simulated`, or `http`, which has variables of its own
     /// ([`HttpProvider::from_env`]).
-    pub fn from_env(store: &Store) -> anyhow::Result<Self> {
+    pub fn from_env() -> anyhow::Result<Self> {
         match config::required::<String>("PAYMENT_PROVIDER")?.as_str() {
-            "simulated" => Ok(Self::Simulated(Simulated::new(store.clone()))),
+            "simulated" => Ok(Self::Simulated),
             "http" => Ok(Self::Http(HttpProvider::from_env()?)),
             other => bail!("PAYMENT_PROVIDER is wrong: {other:?} is neither simulated nor http"),
         }
     }
 
+    /// The provider. The simulated one keeps its charges in the store.
+    pub fn with_store(self, store: &Store) -> Provider {
+        match self {
+            Self::Simulated => Provider::Simulated(Simulated::new(store.clone())),
+            Self::Http(provider) => Provider::Http(provider),
+        }
+    }
+}
+
+impl Provider {
     /// Requests a charge and returns it as the provider has it: approved, declined, or already refunded or voided.
     pub async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
         match self {

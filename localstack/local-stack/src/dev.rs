@@ -15,6 +15,8 @@ const BOLD: Style = Style::new().bold();
 /// The shell commands with which a developer runs the functions, in the root of the checkout.
 #[derive(Debug)]
 pub struct Commands {
+    /// The file with the environment of every function.
+    pub env_file: PathBuf,
     /// Runs the functions until Ctrl-C.
     pub watch: String,
     /// Invokes one with its sample event.
@@ -27,7 +29,7 @@ impl Commands {
     /// # Errors
     /// When the functions' variables do not fit into one file, or it cannot be written.
     pub fn new(stack: &Stack) -> Result<Self> {
-        let env_file = env_file(stack);
+        let env_file = stack.dir().join("local.env");
         let text = env_file::render(stack.functions(), stack.endpoints())?;
         fs::write(&env_file, text).with_context(|| format!("cannot write {}", env_file.display()))?;
         let cargo_lambda = cargo_lambda();
@@ -36,13 +38,14 @@ impl Commands {
         Ok(Self {
             watch: format!("{cargo_lambda} watch --env-file {} {address}", relative(&env_file)),
             invoke: format!("{cargo_lambda} invoke order --data-file events/order.json {address}"),
+            env_file,
         })
     }
 }
 
 /// Prints the commands to run in other terminals.
 pub(crate) fn print_usage(stack: &Stack) -> Result<()> {
-    let Commands { watch, invoke } = Commands::new(stack)?;
+    let Commands { env_file, watch, invoke } = Commands::new(stack)?;
     anstream::println!(
         "
 {BOLD}Environment{BOLD:#}   {env_file}
@@ -60,16 +63,12 @@ pub(crate) fn print_usage(stack: &Stack) -> Result<()> {
 {curl}
 
 Events wait until the functions run. Ctrl-C stops everything but `cargo lambda watch`.",
-        env_file = relative(&env_file(stack)),
+        env_file = relative(&env_file),
         viewer = stack.endpoints().viewer_url,
         logs = relative(&stack.logs()),
         curl = demo::curl(stack.endpoints())?,
     );
     Ok(())
-}
-
-fn env_file(stack: &Stack) -> PathBuf {
-    stack.dir().join("local.env")
 }
 
 /// A path as seen from the root of the checkout.

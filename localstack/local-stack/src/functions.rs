@@ -80,7 +80,10 @@ fn command(
 }
 
 /// The folder of this build's binaries: the folder of this program, or its parent for a test, which runs in `deps`.
-fn binaries() -> Result<PathBuf> {
+///
+/// # Errors
+/// When the path of this program is unknown.
+pub fn binaries() -> Result<PathBuf> {
     let exe = fs::canonicalize(std::env::current_exe()?)?;
     let dir = exe.parent().context("this program has no folder")?;
     Ok(if dir.ends_with("deps") { dir.parent().unwrap_or(dir) } else { dir }.to_owned())

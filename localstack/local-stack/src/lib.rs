@@ -47,6 +47,7 @@ use local_sam_template::Template;
 
 pub use config::Config;
 pub use endpoints::Endpoints;
+pub use functions::binaries;
 pub use restartable::Termination;
 pub use stack::Stack;
 

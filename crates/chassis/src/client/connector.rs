@@ -17,10 +17,9 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Reads `SERVICE_AUTH`: `aws_iam` signs every request, as function URLs with `AuthType: AWS_IAM` require; `none`, the
-    /// default, sends requests unsigned.
-    pub fn from_env(sdk_config: &SdkConfig) -> anyhow::Result<Self> {
-        match config::optional("SERVICE_AUTH")?.unwrap_or(ServiceAuth::None) {
+    /// Sends requests as `auth` says, with the credentials and for the region of the AWS SDK's configuration.
+    pub fn new(auth: ServiceAuth, sdk_config: &SdkConfig) -> anyhow::Result<Self> {
+        match auth {
             ServiceAuth::None => Self::unsigned(),
             ServiceAuth::AwsIam => Self::signed(sdk_config),
         }
@@ -43,10 +42,20 @@ impl Connector {
 }
 
 /// How a function authenticates itself to the services that it calls.
-#[derive(Debug, PartialEq, Eq)]
-enum ServiceAuth {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ServiceAuth {
+    /// Requests are sent unsigned.
+    #[default]
     None,
+    /// Requests are signed, as function URLs with `AuthType: AWS_IAM` require.
     AwsIam,
+}
+
+impl ServiceAuth {
+    /// Reads `SERVICE_AUTH`: `aws_iam`, or `none`, the default.
+    pub fn from_env() -> anyhow::Result<Self> {
+        Ok(config::optional("SERVICE_AUTH")?.unwrap_or_default())
+    }
 }
 
 impl FromStr for ServiceAuth {

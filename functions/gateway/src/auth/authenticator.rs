@@ -22,10 +22,13 @@ pub struct Authenticator {
 impl Authenticator {
     /// Reads `JWKS_URL` (`https:`, `file:`, or `http:` on the local host), `JWT_ISSUER` and `JWT_AUDIENCE`.
     pub fn from_env() -> anyhow::Result<Self> {
-        let (issuer, audience) = (config::required("JWT_ISSUER")?, config::required("JWT_AUDIENCE")?);
-        let jwks_url: Url = config::required("JWKS_URL")?;
-        let expected = "not an https: or file: URL, nor http: on the local host";
-        ensure!(is_tamper_proof(&jwks_url), "JWKS_URL is wrong: {expected}");
+        let jwks_url = config::required("JWKS_URL").and_then(|url: Url| {
+            let expected = "not an https: or file: URL, nor http: on the local host";
+            ensure!(is_tamper_proof(&url), "JWKS_URL is wrong: {expected}");
+            Ok(url)
+        });
+        let settings = (jwks_url, config::required("JWT_ISSUER"), config::required("JWT_AUDIENCE"));
+        let (jwks_url, issuer, audience) = config::all(settings)?;
         Ok(Self::new(jwks_url, issuer, audience))
     }
 

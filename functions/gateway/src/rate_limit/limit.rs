@@ -21,7 +21,9 @@ pub(super) const SECOND: Micros = 1_000_000;
 impl Limit {
     /// Reads `RATE_LIMIT_RATE` and `RATE_LIMIT_BURST`. It is an error if one is missing, not a number or 0.
     pub fn from_env() -> anyhow::Result<Self> {
-        Ok(Self { rate: config::required("RATE_LIMIT_RATE")?, burst: config::required("RATE_LIMIT_BURST")? })
+        let settings = (config::required("RATE_LIMIT_RATE"), config::required("RATE_LIMIT_BURST"));
+        let (rate, burst) = config::all(settings)?;
+        Ok(Self { rate, burst })
     }
 
     /// The time between the arrivals of two tokens. It is rounded up, so that at most `rate` tokens arrive per second.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chassis::config;
 use chrono::Utc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use order::{Saga, recovery};
@@ -10,8 +11,8 @@ use telemetry::Trigger;
 
 fn main() -> ExitCode {
     chassis::main(async {
-        let telemetry = telemetry::init()?;
-        let saga = &*Box::leak(Box::new(Saga::from_env().await?));
+        let (telemetry, saga) = config::all((telemetry::init(), Saga::from_env().await))?;
+        let saga = &*Box::leak(Box::new(saga));
         let recover = service_fn(move |_: LambdaEvent<IgnoredAny>| recovery::recover(saga, Utc::now()));
         telemetry.run(Trigger::Timer, recover).await
     })

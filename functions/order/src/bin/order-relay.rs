@@ -11,13 +11,18 @@ use telemetry::Trigger;
 
 fn main() -> ExitCode {
     chassis::main(async {
-        let telemetry = telemetry::init()?;
-        let sdk_config = aws::sdk_config().await;
-        // `ORDERS_TABLE`: the table of orders, with their outboxes.
-        let store = Store::new(aws::dynamodb(&sdk_config), config::required("ORDERS_TABLE")?);
-        // `KAFKA_BOOTSTRAP_SERVERS` or `MSK_CLUSTER_ARN`: the cluster. `ORDER_NOTIFICATIONS_TOPIC`: the topic of order events.
-        let producer = Producer::new(Brokers::from_env()?, sdk_config);
-        let topic = KafkaTopic { producer, name: config::required("ORDER_NOTIFICATIONS_TOPIC")? };
+        let (telemetry, sdk_config, table, brokers, name) = config::all((
+            telemetry::init(),
+            aws::sdk_config().await,
+            // The table of orders, with their outboxes.
+            config::required("ORDERS_TABLE"),
+            // `KAFKA_BOOTSTRAP_SERVERS` or `MSK_CLUSTER_ARN`: the cluster.
+            Brokers::from_env(),
+            // The topic of order events.
+            config::required("ORDER_NOTIFICATIONS_TOPIC"),
+        ))?;
+        let store = Store::new(aws::dynamodb(&sdk_config), table);
+        let topic = KafkaTopic { producer: Producer::new(brokers, sdk_config), name };
         let (store, topic) = (&*Box::leak(Box::new(store)), &*Box::leak(Box::new(topic)));
         let handler = service_fn(move |event: LambdaEvent<_>| relay::relay(store, topic, event.payload));
         telemetry.run(Trigger::Datasource, handler).await

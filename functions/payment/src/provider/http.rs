@@ -54,8 +54,8 @@ impl HttpProvider {
     /// The provider that the environment names. `PAYMENT_PROVIDER_URL` is the base of its URLs. `PAYMENT_PROVIDER_API_KEY` is
     /// the API key, a secret that is sent as a bearer token; if it is unset, no token is sent.
     pub fn from_env() -> anyhow::Result<Self> {
-        let url = config::base_url("PAYMENT_PROVIDER_URL")?;
-        let api_key: Option<ApiKey> = config::optional("PAYMENT_PROVIDER_API_KEY")?;
+        let settings = (config::base_url("PAYMENT_PROVIDER_URL"), config::optional("PAYMENT_PROVIDER_API_KEY"));
+        let (url, api_key) = config::all(settings)?;
         let service = Service::third_party("the payment provider", url)?.with_timeout(TIMEOUT);
         Ok(Self::new(match api_key {
             Some(ApiKey(value)) => service.with_header(AUTHORIZATION, value),

@@ -2,6 +2,8 @@
 //!
 //! The functions must be built (`make build`).
 
+mod settings;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Stdio;
@@ -28,6 +30,7 @@ async fn functions_run_with_cargo_lambda_watch_and_compile_no_dependency_again()
     let dir = root().join(format!(".local/test-{}", std::process::id()));
     let stack = Stack::start(Config { run_functions: false, ..Config::free_ports(dir)? }).await?;
     let commands = Commands::new(&stack)?;
+    settings::one_error_names_all(&stack, &commands.env_file).await?;
     let log = stack.logs().join("cargo-lambda-watch.log");
     let mut watch = watch(&commands.watch, &stack, &log)?;
     let used = use_functions(&commands, &stack).await.with_context(|| tail(&log));
