@@ -39,6 +39,9 @@ impl Recorder {
         let layer = layer.with_threads(false).with_tracked_inactivity(false).with_target(false);
         // As in a function: without the SDK's own spans, which are below INFO.
         let layer = layer.with_filter(LevelFilter::INFO);
+        // Interested in everything, so that a test without a subscriber, in another thread, does not switch off the events and
+        // spans for this one: tracing remembers per callsite whether anyone is interested.
+        _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         Self { spans, _subscriber: tracing_subscriber::registry().with(layer).set_default() }
     }
 

@@ -21,6 +21,9 @@ impl Log {
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
         let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        // Interested in everything, so that a test without a subscriber, in another thread, does not switch off the events and
+        // spans for this one: tracing remembers per callsite whether anyone is interested.
+        _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 

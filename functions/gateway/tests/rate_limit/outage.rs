@@ -65,6 +65,9 @@ async fn outage_is_logged_once_and_without_the_principal() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    // Interested in everything, so that a test without a subscriber, in another thread, does not switch off the events and
+    // spans for this one: tracing remembers per callsite whether anyone is interested.
+    _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
     let guard = tracing::subscriber::set_default(subscriber);
     assert_eq!(take(&limiter, &address("203.0.113.7"), 3).await, 3);
     drop(guard);

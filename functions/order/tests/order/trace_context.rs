@@ -34,6 +34,9 @@ impl Recorded {
         let spans = InMemorySpanExporter::default();
         let provider = SdkTracerProvider::builder().with_sampler(sampler).with_simple_exporter(spans.clone()).build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test")).with_filter(LevelFilter::INFO);
+        // Interested in everything, so that a test without a subscriber, in another thread, does not switch off the events and
+        // spans for this one: tracing remembers per callsite whether anyone is interested.
+        _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         Self { spans, _subscriber: tracing_subscriber::registry().with(layer).set_default() }
     }
 
