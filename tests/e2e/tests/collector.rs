@@ -7,13 +7,16 @@ use std::path::Path;
 use regex::RegexSet;
 use serde_json::{Value, json};
 
+/// The configuration of the layer.
+const LAYER: &str = "crates/telemetry/collector/collector.yaml";
+
 fn read(path: &str) -> Value {
     local_sam_template::read_yaml(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
 }
 
 #[test]
 fn every_signal_has_a_pipeline_that_redacts_and_ends_in_decouple() {
-    let collector = read("crates/telemetry/collector/collector.yaml");
+    let collector = read(LAYER);
     let pipelines = collector["service"]["pipelines"].as_object().unwrap();
     let mut signals: Vec<_> = pipelines.keys().map(String::as_str).collect();
     signals.sort_unstable();
@@ -30,10 +33,20 @@ fn every_signal_has_a_pipeline_that_redacts_and_ends_in_decouple() {
 
 /// The patterns of the attributes that the collector deletes.
 fn redacted() -> RegexSet {
-    let collector = read("crates/telemetry/collector/collector.yaml");
+    let collector = read(LAYER);
     let actions = collector["processors"]["attributes/redact"]["actions"].as_array().unwrap();
     assert!(actions.iter().all(|action| action["action"] == "delete"), "{actions:?}");
     RegexSet::new(actions.iter().map(|action| action["pattern"].as_str().unwrap())).unwrap()
+}
+
+#[test]
+fn patterns_are_quoted_because_the_collectors_yaml_parser_needs_it() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(LAYER)).unwrap();
+    let patterns: Vec<_> = text.lines().filter_map(|line| line.split_once("pattern: ")).collect();
+    assert_eq!(patterns.len(), redacted().len());
+    for (_, pattern) in patterns {
+        assert!(pattern.starts_with('\''), "{pattern}");
+    }
 }
 
 #[test]
@@ -76,7 +89,7 @@ fn attributes_of_the_contract_are_kept() {
 
 #[test]
 fn exporter_has_no_queue_and_stops_retrying_after_seven_seconds() {
-    let exporter = &read("crates/telemetry/collector/collector.yaml")["exporters"]["otlp_http"];
+    let exporter = &read(LAYER)["exporters"]["otlp_http"];
     assert_eq!(exporter["sending_queue"]["enabled"], false);
     let seconds = |value: &Value| value.as_str().unwrap().strip_suffix('s').unwrap().parse::<u32>().unwrap();
     let longest = seconds(&exporter["timeout"]) + seconds(&exporter["retry_on_failure"]["max_elapsed_time"]);
@@ -85,7 +98,7 @@ fn exporter_has_no_queue_and_stops_retrying_after_seven_seconds() {
 
 #[test]
 fn template_and_collector_configuration_agree() {
-    let (template, collector) = (read("template.yaml"), read("crates/telemetry/collector/collector.yaml"));
+    let (template, collector) = (read("template.yaml"), read(LAYER));
     let globals = &template["Globals"]["Function"];
     let variables = &globals["Environment"]["Variables"];
     assert_eq!(variables["OPENTELEMETRY_COLLECTOR_CONFIG_URI"], "/opt/collector.yaml");
