@@ -39,7 +39,8 @@ impl Launcher {
     /// except the records of streams.
     pub(crate) async fn aws(&self, tools: &Tools, state: &Path) -> Result<RestartableProcess> {
         let port = self.config.aws_port;
-        let mut command = self.group.command(&tools.ministack);
+        let mut command = self.group.command(&tools.python);
+        command.args(["-m", "ministack"]);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_REGION", REGION);
         command.env("PERSIST_STATE", "1").env("STATE_DIR", state);
         let process = self.launch("ministack", command)?;

@@ -8,8 +8,9 @@ use crate::{Config, root};
 
 /// The programs that the stack runs.
 pub(crate) struct Tools {
-    /// MiniStack: DynamoDB, DynamoDB Streams and SQS.
-    pub(crate) ministack: PathBuf,
+    /// The Python that has MiniStack (DynamoDB, DynamoDB Streams and SQS) as a module. MiniStack's own start script has an
+    /// absolute path in it, which is wrong once the checkout is moved.
+    pub(crate) python: PathBuf,
     /// rotel: the collector.
     pub(crate) rotel: PathBuf,
     /// cargo-lambda: the Lambda emulator.
@@ -35,7 +36,7 @@ impl Tools {
             None => Broker::Apache { jars: installed("Apache Kafka", root().join(".tools/kafka/lib"))?, java: java()? },
         };
         Ok(Self {
-            ministack: installed("MiniStack", venv.join("bin/ministack"))?,
+            python: installed("MiniStack", venv.join("bin/python"))?,
             rotel: installed("rotel", site_packages(&venv).join("rotel/rotel-agent"))?,
             cargo_lambda: installed("cargo-lambda", venv.join("bin/cargo-lambda"))?,
             broker,

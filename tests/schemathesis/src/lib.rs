@@ -49,14 +49,14 @@ pub enum Output {
 /// # Errors
 /// When a check fails. The error contains the output if it is captured.
 pub async fn run(stack: &Stack, run: &Run, output: Output) -> Result<()> {
-    let program = root().join(".tools/venv/bin/schemathesis");
-    ensure!(program.exists(), "schemathesis is not installed: run `make tools`");
+    let python = root().join(".tools/venv/bin/python");
+    ensure!(python.exists(), "schemathesis is not installed: run `make tools`");
     let tokens = tokens()?;
     // Its files stay there for the analysis of a failure.
     let dir = stack.dir().join("schemathesis");
     std::fs::create_dir_all(&dir)?;
-    let mut command = Command::new(program);
-    command.arg("--config-file").arg(root().join("tests/schemathesis/schemathesis.toml"));
+    let mut command = Command::new(python);
+    command.args(["-m", "schemathesis.cli", "--config-file"]).arg(root().join("tests/schemathesis/schemathesis.toml"));
     command.args(["run", &format!("{}/openapi.json", stack.endpoints().api_url)]);
     command.args(["--max-examples", &run.examples.to_string(), "--seed", &run.seed.to_string()]);
     command.env("SCHEMATHESIS_AUTH", tokens.path()).env("NO_PROXY", "127.0.0.1").current_dir(dir);
