@@ -6,7 +6,7 @@ use std::future::pending;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +33,10 @@ pub async fn up(config: Config) -> Result<ExitCode> {
 /// When the stack cannot start, a part of it exits, or the order's trace is incomplete. The error names the missing
 /// spans.
 pub async fn demo(config: Config, keep: bool) -> Result<ExitCode> {
+    ensure!(
+        config.otlp_endpoint.is_none(),
+        "the demo prints the trace from the stack's own viewer: unset OTLP_ENDPOINT, or use `make up`"
+    );
     let mut completed = false;
     let exit = with_stack(config, async |stack| {
         demo::run(stack, keep).await?;
@@ -113,7 +117,7 @@ async fn stay_up(stack: &Stack) -> Result<Infallible> {
 
 Ctrl-C stops everything.",
         api = endpoints.api_url,
-        viewer = endpoints.viewer_url,
+        viewer = endpoints.traces,
         aws = endpoints.aws_endpoint,
         kafka = endpoints.kafka_bootstrap_servers,
         otlp = endpoints.otlp_endpoint,

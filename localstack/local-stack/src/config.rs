@@ -31,6 +31,14 @@ pub struct Config {
     #[arg(long, env = "OTLP_PORT", default_value_t = 4318, value_name = "PORT")]
     pub otlp_port: u16,
 
+    /// Collector to use instead of starting one, and a trace viewer behind it: its OTLP/HTTP endpoint
+    #[arg(long, env = "OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
+    /// Where the traces that OTLP_ENDPOINT receives can be seen. Only printed
+    #[arg(long, env = "VIEWER_URL", value_name = "URL", requires = "otlp_endpoint")]
+    pub viewer_url: Option<String>,
+
     /// Port of the trace viewer: the Jaeger UI and its API
     #[arg(long, env = "VIEWER_PORT", default_value_t = 16686, value_name = "PORT")]
     pub viewer_port: u16,
@@ -67,10 +75,6 @@ pub struct Config {
     #[arg(skip = false)]
     pub remove_dir: bool,
 
-    /// The OTLP endpoint that the functions send their telemetry to, if it is not the collector.
-    #[arg(skip)]
-    pub otlp_endpoint: Option<String>,
-
     /// Whether everything that the collector exports is recorded, in the folder `otlp` of `dir`.
     #[arg(skip = false)]
     pub record: bool,
@@ -91,11 +95,12 @@ impl Config {
             kafka_port,
             kafka_bootstrap_servers: None,
             otlp_port,
+            otlp_endpoint: None,
+            viewer_url: None,
             viewer_port,
             concurrency,
             rate_limit_rate: None,
             rate_limit_burst: None,
-            otlp_endpoint: None,
             run_functions: true,
             dir,
             progress: false,
@@ -119,13 +124,17 @@ impl Config {
         let port = |number, purpose, variable| Port { number, purpose, variable };
         let kafka = port(self.kafka_port, "the Kafka broker", "KAFKA_PORT");
         let api = port(self.api_port, "the API", "API_PORT");
-        let always = [
-            port(self.aws_port, "the AWS emulator", "AWS_PORT"),
-            port(self.otlp_port, "the collector", "OTLP_PORT"),
-            port(self.viewer_port, "the trace viewer", "VIEWER_PORT"),
+        let aws = port(self.aws_port, "the AWS emulator", "AWS_PORT");
+        let collector = port(self.otlp_port, "the collector", "OTLP_PORT");
+        let viewer = port(self.viewer_port, "the trace viewer", "VIEWER_PORT");
+        let own_collector = self.otlp_endpoint.is_none();
+        let optional = [
+            own_collector.then_some(collector),
+            own_collector.then_some(viewer),
+            self.run_functions.then_some(api),
+            self.kafka_bootstrap_servers.is_none().then_some(kafka),
         ];
-        let optional = [self.run_functions.then_some(api), self.kafka_bootstrap_servers.is_none().then_some(kafka)];
-        always.into_iter().chain(optional.into_iter().flatten()).collect()
+        [aws].into_iter().chain(optional.into_iter().flatten()).collect()
     }
 }
 

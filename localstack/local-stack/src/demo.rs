@@ -98,7 +98,7 @@ pub async fn run(stack: &Stack, kept: bool) -> Result<()> {
         bail!("the trace {trace_id} is not complete; missing hops: {}", names.join(", "));
     }
     let hint = if kept { "" } else { "\n(while the stack runs: `make demo ARGS=--keep` or `make up`)" };
-    let (url, hops) = (&stack.endpoints().viewer_url, HOPS.len());
+    let (url, hops) = (&stack.endpoints().traces, HOPS.len());
     anstream::println!("All {hops} expected hops are there. Look at it: {BOLD}{url}/trace/{trace_id}{BOLD:#}{hint}\n");
     Ok(())
 }

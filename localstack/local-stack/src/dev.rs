@@ -64,7 +64,7 @@ pub(crate) fn print_usage(stack: &Stack) -> Result<()> {
 
 Events wait until the functions run. Ctrl-C stops everything but `cargo lambda watch`.",
         env_file = relative(&env_file),
-        viewer = stack.endpoints().viewer_url,
+        viewer = stack.endpoints().traces,
         logs = relative(&stack.logs()),
         curl = demo::curl(stack.endpoints())?,
     );

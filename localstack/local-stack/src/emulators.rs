@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use reqwest::header::CONTENT_TYPE;
 use tokio::process::Command;
 
 use crate::endpoints::REGION;
@@ -74,6 +75,21 @@ impl Launcher {
             &format!("rotel {}", pinned_version("rotel")),
             &format!("http://127.0.0.1:{otlp_port}"),
         );
+        Ok(())
+    }
+
+    /// Waits until a collector that the stack did not start accepts exports.
+    pub(crate) async fn external_collector(&self, endpoint: &str) -> Result<()> {
+        let what = format!("the collector to accept an export at {endpoint} (OTLP_ENDPOINT)");
+        let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+        let client = reqwest::Client::builder().no_proxy().build().context("cannot build an HTTP client")?;
+        // An export of no spans is an empty message, whose encoding is empty.
+        let export = || async {
+            let request = client.post(&url).header(CONTENT_TYPE, "application/x-protobuf");
+            request.send().await.ok()?.error_for_status().ok().map(drop)
+        };
+        readiness::until(&what, START_DEADLINE, export).await?;
+        self.progress.ready("collector", "external", endpoint);
         Ok(())
     }
 

@@ -22,10 +22,11 @@ pub struct Endpoints {
     pub aws_endpoint: String,
     /// The Kafka brokers, as `host:port,…`.
     pub kafka_bootstrap_servers: String,
-    /// The OTLP/HTTP endpoint that the functions export to: the collector, unless the configuration names another.
+    /// The collector's OTLP/HTTP endpoint, which the functions export to.
     pub otlp_endpoint: String,
-    /// The Jaeger UI; `/trace/<id>` shows one trace.
-    pub viewer_url: String,
+    /// Where traces can be seen: the URL of the Jaeger UI, whose page `/trace/<id>` shows one. If the stack uses a collector
+    /// that already ran, and the configuration does not name its viewer, this is a phrase.
+    pub traces: String,
 }
 
 impl Endpoints {
@@ -39,7 +40,10 @@ impl Endpoints {
                 .clone()
                 .unwrap_or_else(|| format!("127.0.0.1:{}", config.kafka_port)),
             otlp_endpoint: config.otlp_endpoint.clone().unwrap_or_else(|| url(config.otlp_port)),
-            viewer_url: url(config.viewer_port),
+            traces: match &config.otlp_endpoint {
+                Some(collector) => config.viewer_url.clone().unwrap_or_else(|| format!("sent on by {collector}")),
+                None => url(config.viewer_port),
+            },
         }
     }
 

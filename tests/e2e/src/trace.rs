@@ -47,7 +47,7 @@ pub(crate) async fn check(fixture: &Fixture, trace_id: &str) -> Result<()> {
     ensure!(links(find("notification-delivery", "process notification-jobs")?) == [job.reference()]);
 
     // The query API that the Jaeger UI uses returns the same spans.
-    let url = format!("{}/api/traces/{trace_id}", fixture.stack().endpoints().viewer_url);
+    let url = format!("{}/api/traces/{trace_id}", fixture.stack().endpoints().traces);
     let response: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
     let shown = response["data"][0]["spans"].as_array().context("spans")?.len();
     ensure!(shown == spans.len(), "the viewer shows {shown} of {} spans", spans.len());

@@ -76,8 +76,13 @@ impl Stack {
         let kafka_data = self.data.path().join("kafka");
         let kafka = self.launcher.kafka(&tools.broker, servers, topics, &kafka_data, kafka_controller);
         let traces = async {
-            self.start_trace_viewer()?;
-            self.launcher.collector(tools, collector_grpc).await
+            match &self.launcher.config.otlp_endpoint {
+                Some(endpoint) => self.launcher.external_collector(endpoint).await,
+                None => {
+                    self.start_trace_viewer()?;
+                    self.launcher.collector(tools, collector_grpc).await
+                }
+            }
         };
         // Kafka takes longest, so every function that does not need it starts in the meantime.
         let run_functions = self.launcher.config.run_functions;
@@ -126,7 +131,7 @@ impl Stack {
             local_trace_viewer::app(self.store.clone())
         };
         self.serve("the trace viewer", config.viewer_port, &app)?;
-        self.launcher.progress.ready("trace viewer", "Jaeger UI", &self.endpoints.viewer_url);
+        self.launcher.progress.ready("trace viewer", "Jaeger UI", &self.endpoints.traces);
         Ok(())
     }
 
