@@ -11,6 +11,11 @@
 //!    request can repeat them: the order's next request, or the next reader of the product once the reservation is older
 //!    than [`RESERVATION_LIFETIME`].
 //!
+//! A request that reserves again while the holds are there *renews* the reservation if it is older than a third of its lifetime:
+//! each hold gets the time of its renewal, and keeps its reservation id, so that a settlement still applies to it. The settlement
+//! of an expired reservation is therefore one transaction with the move of the expired hold: an order that was told that its
+//! units are held does not lose them.
+//!
 //! An order of one line therefore costs 3 write units (while its product's item is no larger than 1 KB). Orders of one line
 //! never fail with a transaction conflict, however many of them buy the same product.
 

@@ -33,28 +33,38 @@ impl ReservationId {
 pub(crate) struct Hold {
     pub(crate) order_id: OrderId,
     pub(crate) reservation_id: ReservationId,
+    /// When the reservation was renewed last. Its id stays the same, so that a settlement that was recorded before the renewal
+    /// still applies to the hold.
+    pub(crate) renewed_at: Option<DateTime<Utc>>,
     pub(crate) allocation: Allocation,
 }
 
-/// Finds the oldest reservation among an order's holds that covers all lines in full, and returns its allocations.
+impl Hold {
+    /// When the hold's lifetime began: at its last renewal, or when it was placed.
+    pub(crate) fn held_since(&self) -> DateTime<Utc> {
+        self.renewed_at.unwrap_or_else(|| self.reservation_id.created_at())
+    }
+}
+
+/// Finds the oldest reservation among an order's holds that covers all lines in full, and returns its holds.
 ///
 /// There may be two: when a request is repeated while it is still running, the repetition can take its units from another
 /// shard.
-pub(crate) fn complete_reservation(holds: &[Hold], lines: &[Line]) -> Option<(ReservationId, Vec<Allocation>)> {
+pub(crate) fn complete_reservation<'a>(holds: &'a [Hold], lines: &[Line]) -> Option<(ReservationId, Vec<&'a Hold>)> {
     let mut ids: Vec<ReservationId> = holds.iter().map(|hold| hold.reservation_id).collect();
     ids.sort_unstable();
     ids.into_iter().find_map(|id| {
-        let of_reservation = || holds.iter().filter(|hold| hold.reservation_id == id).map(|hold| &hold.allocation);
-        let mut allocations = Vec::new();
+        let of_reservation = || holds.iter().filter(|hold| hold.reservation_id == id);
+        let mut complete = Vec::new();
         for line in lines {
-            let of_line: Vec<&Allocation> =
-                of_reservation().filter(|allocation| allocation.product_id == line.product_id).collect();
-            if of_line.iter().map(|allocation| allocation.quantity).sum::<u32>() != line.quantity {
+            let of_line: Vec<&Hold> =
+                of_reservation().filter(|hold| hold.allocation.product_id == line.product_id).collect();
+            if of_line.iter().map(|hold| hold.allocation.quantity).sum::<u32>() != line.quantity {
                 return None;
             }
-            allocations.extend(of_line.into_iter().cloned());
+            complete.extend(of_line);
         }
-        Some((id, allocations))
+        Some((id, complete))
     })
 }
 

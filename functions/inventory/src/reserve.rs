@@ -9,17 +9,20 @@ use wire::{Line, OrderId, ProductId};
 
 use crate::allocation::Allocation;
 use crate::backoff::Backoff;
-use crate::expire::settle_expired;
+use crate::expire::{RENEWAL_AGE, settle_expired};
 use crate::reservation::{Decision, Hold, ReservationId, Settlement, complete_reservation};
 use crate::stock::Shard;
-use crate::store::{HoldItem, OrderView, WriteOutcome, shard_key, update_write};
+use crate::store::{
+    HoldItem, OrderView, SAME_HOLD, WriteOutcome, names_hold, not_renewed_since, number, shard_key, update_write,
+};
 use crate::{StockError, Store, settle};
 
 /// The number of holds that one order can have. A DynamoDB transaction takes 100 items, and the one that returns a sale also
 /// writes the settlement.
 const MAX_HOLDS: usize = 99;
 
-/// Holds an order's units, all of them or none. A repeated request returns the order's reservation as it is.
+/// Holds an order's units, all of them or none. A repeated request returns the order's reservation; if that is older than a third
+/// of [`RESERVATION_LIFETIME`](crate::RESERVATION_LIFETIME), its lifetime begins again.
 ///
 /// After an error the units may or may not be held; repeating the request tells.
 pub async fn reserve(store: &Store, order: OrderId, lines: &[Line]) -> anyhow::Result<Result<Reservation, StockError>> {
@@ -32,8 +35,17 @@ pub async fn reserve(store: &Store, order: OrderId, lines: &[Line]) -> anyhow::R
             settle::move_holds(store, &settlement, &holds).await?;
             return Ok(settled(&settlement));
         }
-        if complete_reservation(&holds, lines).is_some() {
-            return Ok(Ok(reserved));
+        if let Some((_, complete)) = complete_reservation(&holds, lines) {
+            let writes = renewals(store, &complete)?;
+            if writes.is_empty() {
+                return Ok(Ok(reserved));
+            }
+            match store.write_once(&writes).await? {
+                WriteOutcome::Written => return held(store, reserved, &holds).await,
+                WriteOutcome::ConditionFailed => backoff.pause(anyhow!("the holds of order {order} change")).await?,
+                WriteOutcome::Unknown(error) => backoff.pause(error).await?,
+            }
+            continue;
         }
         if !holds.is_empty() {
             // Either the view contains only a part of another request's transaction, and the next one contains all of it; or
@@ -51,19 +63,42 @@ pub async fn reserve(store: &Store, order: OrderId, lines: &[Line]) -> anyhow::R
         };
         // Each attempt has a new id: an attempt without an answer may still take effect at any later time, but only once.
         let reservation_id = ReservationId::new(store.now());
-        let hold = |allocation| Hold { order_id: order, reservation_id, allocation };
+        let hold = |allocation| Hold { order_id: order, reservation_id, renewed_at: None, allocation };
         let holds: Vec<Hold> = allocations.into_iter().map(hold).collect();
         let writes = holds.iter().map(|hold| place_hold(store, hold)).collect::<anyhow::Result<Vec<_>>>()?;
         match store.write_once(&writes).await? {
-            WriteOutcome::Written => {
-                let Some(settlement) = store.settlement(order).await? else { return Ok(Ok(reserved)) };
-                settle::move_holds(store, &settlement, &holds).await?;
-                return Ok(settled(&settlement));
-            }
+            WriteOutcome::Written => return held(store, reserved, &holds).await,
             WriteOutcome::ConditionFailed => backoff.pause(anyhow!("other orders took the units each time")).await?,
             WriteOutcome::Unknown(error) => backoff.pause(error).await?,
         }
     }
+}
+
+/// The answer once the holds of an order are placed or renewed. If the order was settled first, they are moved as its settlement
+/// says.
+async fn held(store: &Store, reserved: Reservation, holds: &[Hold]) -> anyhow::Result<Result<Reservation, StockError>> {
+    let Some(settlement) = store.settlement(reserved.order_id).await? else { return Ok(Ok(reserved)) };
+    settle::move_holds(store, &settlement, holds).await?;
+    Ok(settled(&settlement))
+}
+
+/// The writes that renew a reservation, one per hold; none if it is recent. An expired reservation can be renewed too, as long as
+/// no request has settled it.
+fn renewals(store: &Store, holds: &[&Hold]) -> anyhow::Result<Vec<TransactWriteItem>> {
+    let now = store.now();
+    if holds.iter().all(|hold| hold.held_since() > now - RENEWAL_AGE) {
+        return Ok(Vec::new());
+    }
+    let renewal = |hold: &&Hold| {
+        let update = store
+            .update(shard_key(&hold.allocation.product_id, hold.allocation.shard))
+            .update_expression("SET holds.#order.renewed_at_ms = :now")
+            // A renewal that arrives late must not undo a later one.
+            .condition_expression(format!("{SAME_HOLD} AND {}", not_renewed_since(":now")))
+            .expression_attribute_values(":now", number(now.timestamp_millis()));
+        update_write(names_hold(update, hold)?)
+    };
+    holds.iter().map(renewal).collect()
 }
 
 enum Allocated {

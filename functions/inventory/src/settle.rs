@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, anyhow};
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use chrono::{DateTime, Utc};
 use futures::stream::{self, TryStreamExt as _};
 use wire::inventory::Reservation;
 use wire::{Line, OrderId};
@@ -9,7 +11,7 @@ use wire::{Line, OrderId};
 use crate::allocation::Allocation;
 use crate::backoff::Backoff;
 use crate::reservation::{Decision, Hold, NextStep, Settlement, complete_reservation};
-use crate::store::{SettlementItem, settlement_key, update_write};
+use crate::store::{SAME_HOLD, SettlementItem, names_hold, not_renewed_since, number, settlement_key, update_write};
 use crate::{StockError, Store};
 
 /// Sells the units that an order holds. `items` are the lines that it reserved.
@@ -35,8 +37,9 @@ async fn settle(
         let holds = view.holds_of(order);
         let settlement = match (view.settlement, complete_reservation(&holds, items)) {
             (Some(settlement), _) => settlement,
-            (None, Some((id, allocations))) => {
-                let sold = if wanted == Decision::Confirmed { allocations } else { Vec::new() };
+            (None, Some((id, complete))) => {
+                let allocations = || complete.iter().map(|hold| hold.allocation.clone()).collect();
+                let sold = if wanted == Decision::Confirmed { allocations() } else { Vec::new() };
                 let settlement = Settlement { order_id: order, decision: wanted, reservation_id: Some(id), sold };
                 record_settlement(store, settlement).await?
             }
@@ -88,6 +91,19 @@ pub(crate) async fn move_holds(store: &Store, settlement: &Settlement, holds: &[
     stream::iter(moves).try_for_each_concurrent(CONCURRENT, async |write| store.write(&[write]).await.map(drop)).await
 }
 
+/// Records that an expired reservation is released, and moves one of its holds, if the order has no settlement and the hold is
+/// still there and was not renewed. Nothing is written otherwise. It is one transaction, because a renewal that succeeded must
+/// not be followed by a settlement that was decided before it.
+pub(crate) async fn release_expired(store: &Store, hold: &Hold, expiry: DateTime<Utc>) -> anyhow::Result<()> {
+    let Hold { order_id, reservation_id, .. } = *hold;
+    let (decision, reservation_id) = (Decision::Released, Some(reservation_id));
+    let settlement = Settlement { order_id, decision, reservation_id, sold: Vec::new() };
+    let release = end_hold(store, hold, Decision::Released)?
+        .condition_expression(format!("{SAME_HOLD} AND {}", not_renewed_since(":expiry")))
+        .expression_attribute_values(":expiry", number(expiry.timestamp_millis()));
+    store.write(&[put_settlement(store, &settlement)?, update_write(release)?]).await.map(drop)
+}
+
 /// Records a settlement, if the order has none.
 fn put_settlement(store: &Store, settlement: &Settlement) -> anyhow::Result<TransactWriteItem> {
     let put = store.put(SettlementItem::from(settlement))?.condition_expression("attribute_not_exists(pk)");
@@ -96,16 +112,17 @@ fn put_settlement(store: &Store, settlement: &Settlement) -> anyhow::Result<Tran
 
 /// Moves a hold's units from `reserved` to `sold` or back to `stock`, if the hold is still there.
 fn move_hold(store: &Store, hold: &Hold, decision: Decision) -> anyhow::Result<TransactWriteItem> {
+    update_write(end_hold(store, hold, decision)?.condition_expression(SAME_HOLD))
+}
+
+/// Starts an update that ends a hold, and moves its units as the decision says.
+fn end_hold(store: &Store, hold: &Hold, decision: Decision) -> anyhow::Result<UpdateBuilder> {
     let to = match decision {
         Decision::Confirmed => "sold",
         Decision::Released => "stock",
     };
-    let update = store
-        .transfer(&hold.allocation, "reserved", to, " REMOVE holds.#order")
-        .condition_expression("holds.#order.reservation_id = :reservation")
-        .expression_attribute_names("#order", hold.order_id.to_string())
-        .expression_attribute_values(":reservation", serde_dynamo::to_attribute_value(hold.reservation_id)?);
-    update_write(update)
+    let update = store.transfer(&hold.allocation, "reserved", to, " REMOVE holds.#order");
+    names_hold(update, hold)
 }
 
 /// Changes a settlement from confirmed to released, once.

@@ -20,7 +20,9 @@ use crate::stock::{Shard, StockedProduct};
 use crate::store::item::{Item, ProductItem, ShardItem, key, pk};
 
 pub(crate) use crate::store::item::{HoldItem, SettlementItem, settlement_key, shard_key};
-pub(crate) use crate::store::write::{WriteOutcome, number, text, update_write};
+pub(crate) use crate::store::write::{
+    SAME_HOLD, WriteOutcome, names_hold, not_renewed_since, number, text, update_write,
+};
 
 /// The table of products and settlements, and the clock that decides how old a reservation is.
 #[derive(Debug, Clone)]

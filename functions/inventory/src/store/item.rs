@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::serde::ts_milliseconds_option;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use wire::{Currency, OrderId, ProductId};
 
@@ -56,6 +58,9 @@ pub(super) struct ShardItem {
 pub(crate) struct HoldItem {
     reservation_id: ReservationId,
     quantity: u32,
+    /// Only in a hold that was renewed.
+    #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
+    renewed_at_ms: Option<DateTime<Utc>>,
 }
 
 /// A settlement.
@@ -94,9 +99,10 @@ pub(super) fn pk(item: &Item) -> anyhow::Result<String> {
 impl From<ShardItem> for Shard {
     fn from(item: ShardItem) -> Self {
         let ShardItem { product_id, shard: number, stock, reserved, sold, holds } = item;
-        let hold = |(order_id, HoldItem { reservation_id, quantity })| Hold {
+        let hold = |(order_id, HoldItem { reservation_id, quantity, renewed_at_ms })| Hold {
             order_id,
             reservation_id,
+            renewed_at: renewed_at_ms,
             allocation: Allocation { product_id: product_id.clone(), shard: number, quantity },
         };
         let has_holds_map = holds.is_some();
@@ -107,7 +113,8 @@ impl From<ShardItem> for Shard {
 
 impl From<&Hold> for HoldItem {
     fn from(hold: &Hold) -> Self {
-        Self { reservation_id: hold.reservation_id, quantity: hold.allocation.quantity }
+        let Hold { reservation_id, renewed_at, .. } = *hold;
+        Self { reservation_id, quantity: hold.allocation.quantity, renewed_at_ms: renewed_at }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::allocation::Allocation;
 use crate::backoff::Backoff;
+use crate::reservation::Hold;
 use crate::store::Store;
 use crate::store::item::{key, shard_key};
 
@@ -108,6 +109,21 @@ impl Store {
             .expression_attribute_names("#to", to)
             .expression_attribute_values(":units", number(allocation.quantity))
     }
+}
+
+/// The condition that a shard still has the hold that [`names_hold`] named.
+pub(crate) const SAME_HOLD: &str = "holds.#order.reservation_id = :reservation";
+
+/// Names the hold of [`SAME_HOLD`] and [`not_renewed_since`].
+pub(crate) fn names_hold(update: UpdateBuilder, hold: &Hold) -> anyhow::Result<UpdateBuilder> {
+    Ok(update
+        .expression_attribute_names("#order", hold.order_id.to_string())
+        .expression_attribute_values(":reservation", serde_dynamo::to_attribute_value(hold.reservation_id)?))
+}
+
+/// The condition that a hold was not renewed at or after a time, which is a value in milliseconds.
+pub(crate) fn not_renewed_since(time: &str) -> String {
+    format!("(attribute_not_exists(holds.#order.renewed_at_ms) OR holds.#order.renewed_at_ms < {time})")
 }
 
 /// Completes an update.

@@ -15,11 +15,11 @@ use wire::{Line, OrderId};
 use crate::fixture::{Fixture, line, lose};
 
 /// Runs another request after DynamoDB has carried out the call with this number and before its answer arrives or is lost.
-struct Interleave<F> {
-    after: usize,
-    loses_answer: bool,
-    calls: Arc<AtomicUsize>,
-    request: F,
+pub(crate) struct Interleave<F> {
+    pub(crate) after: usize,
+    pub(crate) loses_answer: bool,
+    pub(crate) calls: Arc<AtomicUsize>,
+    pub(crate) request: F,
 }
 
 impl<F> std::fmt::Debug for Interleave<F> {

@@ -6,6 +6,7 @@ mod expire;
 mod faults;
 mod fixture;
 mod interleaving;
+mod renew;
 mod reserve;
 mod routes;
 mod settle;

@@ -18,7 +18,14 @@ use crate::fixture::{Fixture, line};
 
 /// Asks DynamoDB for the consumed capacity of each single-item write, and keeps the answers.
 #[derive(Debug, Clone, Default)]
-struct Meter(Arc<Mutex<Vec<f64>>>);
+pub(crate) struct Meter(Arc<Mutex<Vec<f64>>>);
+
+impl Meter {
+    /// The units of each write, in the order of the writes.
+    pub(crate) fn units(&self) -> Vec<f64> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 #[dyn_dispatch_hint]
 impl Intercept for Meter {
@@ -64,6 +71,6 @@ async fn an_order_of_one_line_costs_three_write_units() {
         let (store, order) = (fixture.store_with(meter.clone()), OrderId::new());
         reserve(&store, order, &[line(&id, 1)]).await.unwrap().unwrap();
         confirm(&store, order, &[line(&id, 1)]).await.unwrap().unwrap();
-        assert_eq!(*meter.0.lock().unwrap(), [1.0, 1.0, 1.0], "hold, settlement, move");
+        assert_eq!(meter.units(), [1.0, 1.0, 1.0], "hold, settlement, move");
     }
 }
