@@ -43,7 +43,7 @@ test: build ## Run every test: unit, integration, end to end, documentation
 	@cargo test --workspace --locked
 
 .PHONY: e2e
-e2e: build ## Run the end-to-end tests only; ARGS=<name> selects some, ARGS=--list lists them
+e2e: build ## Run the end-to-end tests only; ARGS=<name> selects some, ARGS=--list lists them, AWS_ENDPOINT_URL=… uses a running emulator
 	@cargo test --workspace --locked --test e2e -- $(ARGS)
 
 EXAMPLES ?= 750

@@ -66,10 +66,10 @@ impl Resources {
 
 impl Template {
     /// Creates every table and queue, and returns once all of them can be used. Tables and queues that already exist
-    /// are kept.
+    /// are kept; such a queue gets the template's attributes.
     ///
     /// # Errors
-    /// Names the resource, and the property if this crate does not support it. An existing table or queue that differs
+    /// Names the resource, and the property if this crate does not support it. An existing table that differs
     /// from the template is an error too.
     pub async fn provision(&self, sdk_config: &SdkConfig) -> Result<Resources> {
         tokio::time::timeout(DEADLINE, self.create_all(sdk_config))

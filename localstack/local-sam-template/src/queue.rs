@@ -30,15 +30,30 @@ const ATTRIBUTES: [&str; 11] = [
 /// Properties that have no effect in an emulator.
 const IGNORED: [&str; 4] = ["KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "SqsManagedSseEnabled", "Tags"];
 
-/// Creates a queue. If it exists with the same attributes, that one is used.
+/// Creates a queue. If it exists, that one is used, with the template's attributes.
 pub(crate) async fn create(client: &Client, logical_id: &str, properties: Value) -> Result<Queue> {
     let (name, attributes) = parse(logical_id, &properties)?;
-    let created = client.create_queue().queue_name(&name).set_attributes(Some(attributes)).send().await?;
-    let url = created.queue_url.context("CreateQueue returned no URL")?;
+    let created = client.create_queue().queue_name(&name).set_attributes(Some(attributes.clone())).send().await;
+    let url = match created.map_err(aws_sdk_sqs::Error::from) {
+        Ok(created) => created.queue_url.context("CreateQueue returned no URL")?,
+        Err(aws_sdk_sqs::Error::QueueNameExists(_)) => update(client, &name, attributes).await?,
+        Err(error) => return Err(error).context("CreateQueue"),
+    };
     let described =
         client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await?;
     let arn = described.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
     Ok(Queue { name, url, arn: arn.context("GetQueueAttributes returned no ARN")? })
+}
+
+/// Gives an existing queue these attributes; returns its URL.
+async fn update(client: &Client, name: &str, mut attributes: HashMap<QueueAttributeName, String>) -> Result<String> {
+    // Whether a queue is a FIFO queue cannot change, and follows from its name.
+    attributes.remove(&QueueAttributeName::FifoQueue);
+    let found = client.get_queue_url().queue_name(name).send().await.context("GetQueueUrl")?;
+    let url = found.queue_url.context("GetQueueUrl returned no URL")?;
+    let updated = client.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes)).send().await;
+    updated.with_context(|| format!("the queue {name} exists already, and its attributes cannot be changed"))?;
+    Ok(url)
 }
 
 fn parse(logical_id: &str, properties: &Value) -> Result<(String, HashMap<QueueAttributeName, String>)> {

@@ -115,7 +115,7 @@ pub(crate) async fn create(client: &Client, logical_id: &str, mut properties: Va
 
     let table = until_active(client, &name).await?;
     if let Some(difference) = definition.difference(&table) {
-        bail!("the table {name} exists already with different {difference}: reset the emulator");
+        bail!("the table {name} exists already with different {difference}: delete it, or reset the emulator");
     }
     if let Some(time_to_live) = properties.time_to_live_specification.filter(|it| it.enabled) {
         enable_time_to_live(client, &name, time_to_live).await?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, value_parser};
 
+use crate::aws_endpoint::AwsEndpoint;
 use crate::ports::{self, Port};
 use crate::root;
 
@@ -18,6 +19,10 @@ pub struct Config {
     /// Port of the AWS emulator: DynamoDB, DynamoDB Streams and SQS
     #[arg(long, env = "AWS_PORT", default_value_t = 4566, value_name = "PORT")]
     pub aws_port: u16,
+
+    /// AWS emulator to use instead of starting one, such as LocalStack
+    #[arg(long, env = AwsEndpoint::VARIABLE, value_name = "URL")]
+    pub aws_endpoint_url: Option<AwsEndpoint>,
 
     /// Port of the Kafka broker
     #[arg(long, env = "KAFKA_PORT", default_value_t = 9092, value_name = "PORT")]
@@ -92,6 +97,7 @@ impl Config {
         Ok(Self {
             api_port,
             aws_port,
+            aws_endpoint_url: None,
             kafka_port,
             kafka_bootstrap_servers: None,
             otlp_port,
@@ -122,19 +128,20 @@ impl Config {
     /// The configurable ports that the stack will listen on.
     pub(crate) fn ports(&self) -> Vec<Port> {
         let port = |number, purpose, variable| Port { number, purpose, variable };
+        let aws = port(self.aws_port, "the AWS emulator", "AWS_PORT");
         let kafka = port(self.kafka_port, "the Kafka broker", "KAFKA_PORT");
         let api = port(self.api_port, "the API", "API_PORT");
-        let aws = port(self.aws_port, "the AWS emulator", "AWS_PORT");
         let collector = port(self.otlp_port, "the collector", "OTLP_PORT");
         let viewer = port(self.viewer_port, "the trace viewer", "VIEWER_PORT");
         let own_collector = self.otlp_endpoint.is_none();
-        let optional = [
+        let ports = [
+            self.aws_endpoint_url.is_none().then_some(aws),
             own_collector.then_some(collector),
             own_collector.then_some(viewer),
             self.run_functions.then_some(api),
             self.kafka_bootstrap_servers.is_none().then_some(kafka),
         ];
-        [aws].into_iter().chain(optional.into_iter().flatten()).collect()
+        ports.into_iter().flatten().collect()
     }
 }
 

@@ -38,9 +38,9 @@ impl Launcher {
 
     /// Starts MiniStack: DynamoDB, DynamoDB Streams and SQS. On SIGTERM it saves its state to the folder `state`,
     /// except the records of streams.
-    pub(crate) async fn aws(&self, tools: &Tools, state: &Path) -> Result<RestartableProcess> {
+    pub(crate) async fn ministack(&self, python: &Path, state: &Path) -> Result<RestartableProcess> {
         let port = self.config.aws_port;
-        let mut command = self.group.command(&tools.python);
+        let mut command = self.group.command(python);
         command.args(["-m", "ministack"]);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_REGION", REGION);
         command.env("PERSIST_STATE", "1").env("STATE_DIR", state);

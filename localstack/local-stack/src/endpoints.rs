@@ -13,7 +13,7 @@ pub(crate) const REGION: &str = "eu-central-1";
 /// credentials are never used.
 pub(crate) const CREDENTIAL: &str = "test";
 
-/// The addresses of a stack's parts, all on 127.0.0.1.
+/// The addresses of a stack's parts, on 127.0.0.1 unless the configuration names others.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// The gateway's routes, the function URLs (`/lambda-url/<function>/`) and the Lambda Invoke API.
@@ -34,7 +34,7 @@ impl Endpoints {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         Self {
             api_url: url(config.api_port),
-            aws_endpoint: url(config.aws_port),
+            aws_endpoint: config.aws_endpoint_url.as_ref().map_or_else(|| url(config.aws_port), ToString::to_string),
             kafka_bootstrap_servers: config
                 .kafka_bootstrap_servers
                 .clone()

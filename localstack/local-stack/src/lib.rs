@@ -5,7 +5,7 @@
 //! | On AWS | Here |
 //! |---|---|
 //! | API Gateway, function URLs, Lambda | `cargo lambda watch`, behind a reverse proxy (`api_proxy`) |
-//! | DynamoDB, DynamoDB Streams, SQS | MiniStack |
+//! | DynamoDB, DynamoDB Streams, SQS | MiniStack, or any running emulator |
 //! | MSK | Apache Kafka, one node, or any running broker |
 //! | Lambda's event source mappings and schedules | the [`local_poller`] |
 //! | the collector layer and its backend | rotel and the [`local_trace_viewer`] |
@@ -19,6 +19,7 @@
 //! the same port.
 
 mod api_proxy;
+mod aws_endpoint;
 pub mod cli;
 mod config;
 pub mod demo;
@@ -45,6 +46,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use local_sam_template::Template;
 
+pub use aws_endpoint::AwsEndpoint;
 pub use config::Config;
 pub use endpoints::Endpoints;
 pub use functions::binaries;

@@ -29,7 +29,7 @@ pub struct Stack {
     functions: Vec<Function>,
     kafka_topics: BTreeSet<String>,
     store: Store,
-    /// MiniStack.
+    /// MiniStack, unless the stack uses an emulator that already ran.
     aws: Option<RestartableProcess>,
     /// The broker, unless the stack uses one that already ran.
     kafka: Option<RestartableProcess>,
@@ -109,6 +109,11 @@ impl Stack {
         self.launcher.config.api_port
     }
 
+    /// Whether the AWS emulator is this stack's own, and not one that already ran.
+    pub fn starts_aws_emulator(&self) -> bool {
+        self.aws.is_some()
+    }
+
     /// Every port that a part of this stack listens on.
     pub fn ports(&self) -> impl Iterator<Item = u16> {
         let InternalPorts { lambda, kafka_controller, collector_grpc } = self.internal_ports;
@@ -124,9 +129,9 @@ impl Stack {
     /// Restarts MiniStack gracefully. Its state is kept, except the records of streams. Returns once it is ready.
     ///
     /// # Errors
-    /// When it does not become ready again.
+    /// When it does not become ready again, or this stack did not start it.
     pub async fn restart_aws(&self) -> Result<()> {
-        self.aws.as_ref().context("MiniStack is not running")?.restart(Termination::Graceful).await?;
+        self.aws.as_ref().context("the stack did not start the AWS emulator")?.restart(Termination::Graceful).await?;
         self.launcher.aws_ready().await
     }
 

@@ -8,15 +8,23 @@ use crate::{Config, root};
 
 /// The programs that the stack runs.
 pub(crate) struct Tools {
-    /// The Python that has MiniStack (DynamoDB, DynamoDB Streams and SQS) as a module. MiniStack's own start script has an
-    /// absolute path in it, which is wrong once the checkout is moved.
-    pub(crate) python: PathBuf,
+    /// DynamoDB, DynamoDB Streams and SQS.
+    pub(crate) aws: AwsEmulator,
     /// rotel: the collector.
     pub(crate) rotel: PathBuf,
     /// cargo-lambda: the Lambda emulator.
     pub(crate) cargo_lambda: PathBuf,
     /// Kafka.
     pub(crate) broker: Broker,
+}
+
+/// Where the AWS emulator comes from.
+pub(crate) enum AwsEmulator {
+    /// The stack starts MiniStack, with the Python that has it as a module. MiniStack's own start script has an absolute path
+    /// in it, which is wrong once the checkout is moved.
+    MiniStack { python: PathBuf },
+    /// An emulator that already runs (`AWS_ENDPOINT_URL`): what answered there, such as `LocalStack 4.14.0`.
+    Running { program: String },
 }
 
 /// Where the Kafka broker comes from.
@@ -28,15 +36,20 @@ pub(crate) enum Broker {
 }
 
 impl Tools {
-    /// Finds every tool. The error names the missing one and says how to install it.
-    pub(crate) fn find(config: &Config) -> Result<Self> {
+    /// Finds every tool, and the emulator that the configuration names. The error names the missing one and says how to
+    /// install or start it.
+    pub(crate) async fn find(config: &Config) -> Result<Self> {
         let venv = root().join(".tools/venv");
         let broker = match config.kafka_bootstrap_servers {
             Some(_) => Broker::Running,
             None => Broker::Apache { jars: installed("Apache Kafka", root().join(".tools/kafka/lib"))?, java: java()? },
         };
+        let aws = match &config.aws_endpoint_url {
+            Some(endpoint) => AwsEmulator::Running { program: endpoint.program().await? },
+            None => AwsEmulator::MiniStack { python: installed("MiniStack", venv.join("bin/python"))? },
+        };
         Ok(Self {
-            python: installed("MiniStack", venv.join("bin/python"))?,
+            aws,
             rotel: installed("rotel", site_packages(&venv).join("rotel/rotel-agent"))?,
             cargo_lambda: installed("cargo-lambda", venv.join("bin/cargo-lambda"))?,
             broker,

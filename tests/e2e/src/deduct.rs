@@ -10,30 +10,29 @@ use crate::fixture::Fixture;
 /// The route at the inventory function's URL: the gateway does not forward it.
 const DEDUCT: &str = "/lambda-url/inventory/inventory/deduct";
 
-const PRODUCT: &str = "DEDUCT-1";
-
 /// A repeated deduction gets the same response and takes the units once; one above the stock changes nothing.
 pub(crate) async fn idempotent(fixture: &Fixture) -> Result<()> {
-    api::put_product(fixture, PRODUCT, 5, 1).await?;
+    let product = fixture.product("DEDUCT");
+    api::put_product(fixture, &product, 5, 1).await?;
     let caller = Caller::new(fixture, &fixture.new_user())?;
     let order_id = Uuid::new_v4();
 
-    let first = deduct(&caller, order_id, 3).await?;
+    let first = deduct(&caller, order_id, &product).await?;
     ensure!(first.status == 200 && first.body["state"] == "CONFIRMED", "{first:?}");
     ensure!(first.body["order_id"] == order_id.to_string(), "{first:?}");
-    ensure!(caller.stock(PRODUCT).await? == [2, 0, 3], "three units are sold");
+    ensure!(caller.stock(&product).await? == [2, 0, 3], "three units are sold");
 
-    let repeated = deduct(&caller, order_id, 3).await?;
+    let repeated = deduct(&caller, order_id, &product).await?;
     ensure!((repeated.status, &repeated.text) == (200, &first.text), "first {first:?}, then {repeated:?}");
-    ensure!(caller.stock(PRODUCT).await? == [2, 0, 3], "the repeated request deducts nothing");
+    ensure!(caller.stock(&product).await? == [2, 0, 3], "the repeated request deducts nothing");
 
-    let rejected = deduct(&caller, Uuid::new_v4(), 3).await?;
+    let rejected = deduct(&caller, Uuid::new_v4(), &product).await?;
     ensure!(rejected.status == 409 && rejected.content_type == "application/problem+json", "{rejected:?}");
     ensure!(rejected.problem() == "out-of-stock", "{rejected:?}");
-    ensure!(caller.stock(PRODUCT).await? == [2, 0, 3], "the rejected request changes nothing");
+    ensure!(caller.stock(&product).await? == [2, 0, 3], "the rejected request changes nothing");
     Ok(())
 }
 
-async fn deduct(caller: &Caller, order_id: Uuid, quantity: u32) -> Result<Response> {
-    caller.post(DEDUCT, &json!({"order_id": order_id, "product_id": PRODUCT, "quantity": quantity})).await
+async fn deduct(caller: &Caller, order_id: Uuid, product: &str) -> Result<Response> {
+    caller.post(DEDUCT, &json!({"order_id": order_id, "product_id": product, "quantity": 3})).await
 }

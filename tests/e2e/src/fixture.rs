@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
-use local_stack::{Config, Stack, cli};
+use local_stack::{AwsEndpoint, Config, Stack, cli};
 use tokio::runtime::Runtime;
 
 /// When a notification job is delivered again after its receiver was killed. The template's three minutes would make
@@ -18,6 +18,8 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(25);
 pub(crate) struct Fixture {
     pub(crate) runtime: Runtime,
     stack: Stack,
+    /// A number that other runs do not have: an emulator that is used again still has their orders.
+    run: u64,
 }
 
 static FIXTURE: OnceLock<Result<Fixture, String>> = OnceLock::new();
@@ -35,10 +37,15 @@ impl Fixture {
         &self.stack
     }
 
-    /// A user id that no other test has, so that tests do not see each other's orders.
+    /// A user id that no other test and no other run has, so that tests do not see each other's orders.
     pub(crate) fn new_user(&self) -> String {
         static USERS: AtomicUsize = AtomicUsize::new(1);
-        format!("USER-{:03}", USERS.fetch_add(1, Ordering::Relaxed))
+        format!("USER-{:06}{:03}", self.run, USERS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The id of a product that no other run has.
+    pub(crate) fn product(&self, name: &str) -> String {
+        format!("{name}-{}", self.run)
     }
 
     /// Stops the stack, if it was started.
@@ -51,12 +58,13 @@ impl Fixture {
     fn start() -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let dir = local_stack::root().join(format!(".local/test-{}", std::process::id()));
-        let config = Config::free_ports(dir)?;
+        let config = Config { aws_endpoint_url: AwsEndpoint::from_env()?, ..Config::free_ports(dir)? };
         cli::log_to_file(&config)?;
         let stack = runtime.block_on(Stack::start(config))?;
         // Before there is any message: a message that has been received keeps the timeout of that moment.
         runtime.block_on(shorten_visibility_timeout(&stack))?;
-        Ok(Self { runtime, stack })
+        let run = SystemTime::UNIX_EPOCH.elapsed()?.as_secs() % 1_000_000;
+        Ok(Self { runtime, stack, run })
     }
 }
 

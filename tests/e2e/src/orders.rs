@@ -103,13 +103,14 @@ pub(crate) async fn other_users(fixture: &Fixture) -> Result<()> {
 pub(crate) async fn parallel(fixture: &Fixture) -> Result<()> {
     const BUYERS: u64 = 36;
     const UNITS: u64 = 24;
-    api::put_product(fixture, "HOT-1", UNITS, 1).await?;
+    let product = fixture.product("HOT");
+    api::put_product(fixture, &product, UNITS, 1).await?;
     let user = fixture.new_user();
     let caller = Caller::new(fixture, &user)?;
-    let body = json!({"user_id": user, "product_id": "HOT-1", "quantity": 1}).to_string();
+    let body = json!({"user_id": user, "product_id": product, "quantity": 1}).to_string();
     let responses = try_join_all((0..BUYERS).map(|_| caller.order(&body))).await?;
     let count = |status: u16| responses.iter().filter(|response| response.status == status).count() as u64;
     ensure!((count(201), count(409)) == (UNITS, BUYERS - UNITS), "{responses:?}");
-    ensure!(caller.stock("HOT-1").await? == [0, 0, UNITS], "every unit is sold once");
+    ensure!(caller.stock(&product).await? == [0, 0, UNITS], "every unit is sold once");
     Ok(())
 }

@@ -17,11 +17,11 @@ use crate::progress::Progress;
 use crate::restartable::RestartableProcess;
 use crate::stack::{InternalPorts, Stack};
 use crate::task_group::TaskGroup;
-use crate::tools::{Tools, pinned_version};
+use crate::tools::{AwsEmulator, Tools, pinned_version};
 use crate::{Config, Endpoints, functions, ports, readiness, sample_products, token};
 
 pub(super) async fn start(config: Config) -> Result<Stack> {
-    let tools = Tools::find(&config)?;
+    let tools = Tools::find(&config).await?;
     ports::check(&config.ports())?;
     let template = crate::template()?;
     let mut stack = Stack::new(config, &template)?;
@@ -105,19 +105,25 @@ impl Stack {
             self.launcher.progress.ready("API, Lambda", &instances, &self.endpoints.api_url);
         }
         self.start_poller(functions.clone());
-        (self.kafka, self.aws, self.resources, self.functions) = (kafka, Some(aws), resources, functions);
+        (self.kafka, self.aws, self.resources, self.functions) = (kafka, aws, resources, functions);
         Ok(())
     }
 
-    /// Starts the AWS emulator, creates the template's tables and queues, and stores the sample products.
-    async fn start_aws(&self, tools: &Tools, template: &Template) -> Result<(RestartableProcess, Resources)> {
-        let process = self.launcher.aws(tools, &self.data.path().join("ministack")).await?;
+    /// Starts the AWS emulator, unless one already runs, creates the template's tables and queues, and stores the sample
+    /// products.
+    async fn start_aws(&self, tools: &Tools, template: &Template) -> Result<(Option<RestartableProcess>, Resources)> {
+        let (process, program) = match &tools.aws {
+            AwsEmulator::MiniStack { python } => {
+                let process = self.launcher.ministack(python, &self.data.path().join("ministack")).await?;
+                (Some(process), &format!("MiniStack {}", pinned_version("ministack")))
+            }
+            AwsEmulator::Running { program } => (None, program),
+        };
         let sdk_config = self.endpoints.sdk_config();
         let resources = template.provision(&sdk_config).await?;
         let inventory = resources.tables.get("InventoryTable").context("template.yaml has no InventoryTable")?;
         sample_products::seed(&aws_sdk_dynamodb::Client::new(&sdk_config), &inventory.name).await?;
-        let program = format!("MiniStack {}", pinned_version("ministack"));
-        self.launcher.progress.ready("DynamoDB, SQS", &program, &self.endpoints.aws_endpoint);
+        self.launcher.progress.ready("DynamoDB, SQS", program, &self.endpoints.aws_endpoint);
         Ok((process, resources))
     }
 
