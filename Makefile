@@ -38,6 +38,10 @@ dev: build ## Start everything but the functions, for `cargo lambda watch`, and 
 token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read --lifetime 600"
 	@$(LOCAL_STACK) token $(ARGS)
 
+.PHONY: replay-parked
+replay-parked: build ## Let notification handle its parked records again, on the running local stack, or on AWS (NOTIFICATION_FUNCTION=<name>)
+	@$(LOCAL_STACK) replay-parked $(ARGS)
+
 .PHONY: test
 test: build ## Run every test: unit, integration, end to end, documentation
 	@cargo test --workspace --locked

@@ -29,20 +29,15 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one poll waits for records. It returns as soon as there is one.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Lambda's limit for the retries of a Kafka record with an on-failure destination.
-const MAXIMUM_RETRY_ATTEMPTS: u32 = 10;
-
 /// Reads the source's topics and invokes the function until `shutdown`, then leaves the group.
 pub(crate) async fn run(
-    mut source: KafkaSource,
+    source: KafkaSource,
     function: Function,
     servers: String,
     lambda: Lambda,
     on_failure: Option<OnFailure>,
     shutdown: CancellationToken,
 ) {
-    let retry_attempts = source.retries.maximum_retry_attempts.unwrap_or(MAXIMUM_RETRY_ATTEMPTS);
-    source.retries.maximum_retry_attempts = Some(retry_attempts.min(MAXIMUM_RETRY_ATTEMPTS));
     let mut backoff = Backoff::new();
     while !shutdown.is_cancelled() {
         match connect(&source, &function, &servers).await {

@@ -132,7 +132,7 @@ async fn every_function_gets_its_environment_and_event_sources() {
     };
     assert_eq!(kafka.topics, ["order-notifications"]);
     assert_eq!(kafka.batching_window, Duration::ZERO);
-    assert_eq!(kafka.retries.on_failure.as_ref(), Some(&resources.queues["NotificationFailedQueue"]));
+    assert_eq!(kafka.retries.maximum_retry_attempts, None, "retried for as long as the topic keeps the record");
     let [EventSource::Sqs(sqs)] = by_name("notification-delivery").event_sources.as_slice() else {
         panic!("notification-delivery has one event source, a queue")
     };

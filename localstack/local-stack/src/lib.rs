@@ -34,6 +34,7 @@ mod process;
 mod process_group;
 mod progress;
 pub mod readiness;
+pub mod replay;
 mod restartable;
 pub mod sample_products;
 mod stack;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use local_stack::replay::Replay;
 use local_stack::token::{Grant, Signer};
 use local_stack::{Config, cli};
 
@@ -29,6 +30,8 @@ enum Command {
     },
     /// Start everything but the functions, for `cargo lambda watch`, and print how to run it
     Dev(Config),
+    /// Let notification handle the Kafka records again that it has parked, on the running local stack or on AWS
+    ReplayParked(Replay),
     /// Print a bearer token for the local stack
     Token(Grant),
 }
@@ -43,6 +46,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Up(config) => cli::up(config).await,
         Command::Demo { config, keep } => cli::demo(config, keep).await,
         Command::Dev(config) => cli::dev(config).await,
+        Command::ReplayParked(replay) => replay.run().await.map(|()| ExitCode::SUCCESS),
         Command::Token(grant) => {
             println!("{}", Signer::local()?.token(&grant)?);
             Ok(ExitCode::SUCCESS)

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         trial("deduct_is_idempotent_and_never_oversells", deduct::idempotent),
         trial("every_function_accepts_its_sample_event", sample_events::invoke_all),
         trial("poison_record_is_parked_and_delays_no_order", async |fixture| poison::parked(fixture).await.map(drop)),
+        trial("replay_handles_a_parked_record_once_it_can_be_read", poison::replay),
         trial("unresponsive_collector_fails_no_order", processes::suspend_the_collector),
         trial("killed_functions_are_replaced", processes::kill_inventory),
         own_emulator_trial("orders_stay_consistent_through_crashes_and_restarts", fault_injection::check),

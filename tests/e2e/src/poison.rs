@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chassis::client::Connector;
 use krafka::{Kafka, Record};
-use local_stack::demo;
+use local_sam_template::Queue;
+use local_stack::{demo, replay};
 use local_trace_viewer::model::Span;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::Caller;
 use crate::fixture::Fixture;
 
-/// Longest time until the poller parks the record: after five retries with growing backoff.
+/// Longest time until the record is in the queue of parked records.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const TOPIC: &str = "order-notifications";
@@ -53,25 +57,40 @@ async fn park(fixture: &Fixture) -> Result<PoisonRecord> {
     let order_id = placed.body["order_id"].as_str().with_context(|| format!("{placed:?}"))?;
     demo::notification(fixture.stack(), order_id).await?;
 
-    let queue = fixture.stack().resources().queues.get("NotificationFailedQueue");
-    let queue = queue.context("no NotificationFailedQueue")?;
+    let queue = parked_queue(fixture)?;
     let sqs = aws_sdk_sqs::Client::new(&fixture.stack().endpoints().sdk_config());
-    let receive = sqs.receive_message().queue_url(&queue.url).wait_time_seconds(5);
+    // The message stays in the queue, for the replay.
+    let receive = sqs.receive_message().queue_url(&queue.url).wait_time_seconds(5).visibility_timeout(0);
     let message = loop {
         let received = timeout_at(deadline, receive.clone().send()).await.context("no record was parked")??;
         if let Some(message) = received.messages.unwrap_or_default().pop() {
             break message;
         }
     };
-    sqs.delete_message()
-        .queue_url(&queue.url)
-        .receipt_handle(message.receipt_handle().unwrap_or_default())
-        .send()
-        .await?;
     let parked: Value = serde_json::from_str(message.body().unwrap_or_default())?;
-    let records = &parked["KafkaBatchInfo"]["recordsInfo"][format!("{TOPIC}-{}", record.partition)];
-    let offset = serde_json::json!(record.offset.to_string());
-    ensure!(records["firstRecordOffset"] == offset && records["lastRecordOffset"] == offset, "{parked}");
-    ensure!(parked["requestContext"]["condition"] == "RetryAttemptsExhausted", "{parked}");
+    let parked_record = &parked["records"][format!("{TOPIC}-{}", record.partition)][0];
+    ensure!(parked_record["offset"] == record.offset, "{parked}");
+    ensure!(parked_record["value"] == BASE64_STANDARD.encode("no event"), "{parked}");
+    ensure!(parked["parked"]["error_type"] == "invalid_event", "{parked}");
     Ok(PoisonRecord { partition: record.partition, offset: record.offset })
+}
+
+/// A replay leaves a record in the queue that still can't be read, and removes one that can.
+pub(crate) async fn replay(fixture: &Fixture) -> Result<()> {
+    parked(fixture).await?;
+    let (endpoints, queue) = (fixture.stack().endpoints(), parked_queue(fixture)?);
+    let sqs = aws_sdk_sqs::Client::new(&endpoints.sdk_config());
+    let mut readable: Value = serde_json::from_str(include_str!("../../../events/notification.json"))?;
+    readable["parked"] = json!({"error_type": "unknown_event_type", "reason": "the event has an unknown type"});
+    sqs.send_message().queue_url(&queue.url).message_body(readable.to_string()).send().await?;
+    let lambda = Connector::unsigned()?.service("the local stack", endpoints.api_url.parse()?);
+    for expected in [(1, 1), (0, 1)] {
+        let replayed = replay::replay(&endpoints.sdk_config(), &lambda, "notification", &queue.name).await?;
+        ensure!(replayed == expected, "{replayed:?} instead of {expected:?}");
+    }
+    Ok(())
+}
+
+fn parked_queue(fixture: &Fixture) -> Result<&Queue> {
+    fixture.stack().resources().queues.get("NotificationParkedQueue").context("no NotificationParkedQueue")
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chassis::client::{Service, Transport};
 use notification::channel::Channels;
-use notification::{Delivery, JobQueue};
+use notification::{Delivery, JobQueue, ParkedQueue};
 use order::Saga;
 use payment::{HttpProvider, Provider};
 
@@ -52,7 +52,8 @@ pub(crate) struct System {
     queue: Queue,
     /// What order-relay and order-recovery work with.
     saga: Saga,
-    jobs: Arc<JobQueue>,
+    /// Where the notification function sends to.
+    queues: Arc<(JobQueue, ParkedQueue)>,
     delivery: Delivery,
 }
 
@@ -100,7 +101,7 @@ impl System {
             order: function::transport(simulation, "order", order_app),
             inventory,
             stream,
-            jobs: Arc::new(queue.jobs(simulation)),
+            queues: Arc::new(queue.queues(simulation)),
             queue,
             saga,
             delivery: Delivery::new(notifications, Channels::default()).with_clock(clock::now),
@@ -114,7 +115,7 @@ impl System {
             let (simulation, store) = (self.simulation.clone(), self.saga.store.clone());
             tokio::spawn(self.stream.clone().deliver(shard, simulation, store, self.topic.clone()));
         }
-        tokio::spawn(self.topic.clone().deliver(self.jobs.clone()));
+        tokio::spawn(self.topic.clone().deliver(self.queues.clone()));
         for _ in 0..DELIVERY_CONCURRENCY {
             tokio::spawn(self.queue.clone().deliver(self.simulation.clone(), self.delivery.clone()));
         }

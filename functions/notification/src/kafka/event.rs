@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A batch of records, in the same form for MSK and for self-managed Kafka.
 ///
@@ -11,10 +11,14 @@ use serde::{Deserialize, Serialize};
 pub struct KafkaEvent {
     /// The records, by `{topic}-{partition}`.
     pub records: HashMap<String, Vec<KafkaRecord>>,
+    /// Only in an event from the queue of parked records: why its record was parked. The record is not parked again: if it still
+    /// can't be read, it fails, and stays in the queue.
+    #[serde(default)]
+    pub parked: Option<Parked>,
 }
 
 /// A record. Its key and value are base64.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KafkaRecord {
     /// The topic.
     pub topic: String,
@@ -27,8 +31,29 @@ pub struct KafkaRecord {
     /// The event as JSON.
     pub value: Option<String>,
     /// The headers. Each one is a map with one entry: the name and the bytes of the value.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "headers")]
     pub headers: Vec<HashMap<String, Vec<i8>>>,
+}
+
+/// Why a record was parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The kind of error.
+    pub error_type: String,
+    /// The error.
+    pub reason: String,
+    /// The size of the record, if its key, value and headers are left out because SQS would not accept them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omitted_bytes: Option<usize>,
+}
+
+/// Kafka allows headers without a value, and a record without headers. Neither may fail the batch.
+fn headers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<HashMap<String, Vec<i8>>>, D::Error> {
+    let headers = Option::<Vec<HashMap<String, Option<Vec<i8>>>>>::deserialize(from)?.unwrap_or_default();
+    let header = |header: HashMap<String, Option<Vec<i8>>>| {
+        header.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect()
+    };
+    Ok(headers.into_iter().map(header).collect())
 }
 
 /// The partial batch response: which records must be delivered again.

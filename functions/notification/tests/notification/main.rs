@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's panic is its report")]
 
 mod delivery;
+mod fake_sqs;
+mod parked;
 mod store;
 mod trace_context;

@@ -1,13 +1,5 @@
 //! The trace context and the baggage that a record passes on to its jobs, for an unsampled record too.
 
-use std::sync::{Arc, Mutex};
-
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
-use chassis::aws::{self, SdkConfig};
-use notification::JobQueue;
 use notification::kafka::{KafkaEvent, handle};
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::TracerProvider as _;
@@ -17,34 +9,10 @@ use serde_json::{Value, json};
 use tracing::{Instrument as _, info_span};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
-use wire::Channel;
+
+use crate::fake_sqs::FakeSqs;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-
-/// A fake queue, which accepts and records every request.
-#[derive(Debug, Clone, Default)]
-struct FakeQueue(Arc<Mutex<Vec<Value>>>);
-
-impl FakeQueue {
-    fn job_queue(&self) -> JobQueue {
-        let connector = SharedHttpConnector::new(self.clone());
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("eu-central-1"))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .build();
-        JobQueue::new(aws::sqs(&config), "https://sqs.test/123456789012/notification-jobs".into(), vec![Channel::Log])
-    }
-}
-
-impl HttpConnector for FakeQueue {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.0.lock().unwrap().push(serde_json::from_slice(request.body().bytes().unwrap()).unwrap());
-        let accepted = SdkBody::from(r#"{"MessageId":"M1","MD5OfMessageBody":""}"#);
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), accepted)))
-    }
-}
 
 /// The event of `events/notification.json` with the headers of an unsampled trace.
 fn event() -> KafkaEvent {
@@ -70,10 +38,11 @@ async fn handled(sampler: Sampler) -> (Value, Vec<SpanData>) {
     _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
     let _subscriber = tracing_subscriber::registry().with(layer).set_default();
 
-    let queue = FakeQueue::default();
-    let response = handle(&queue.job_queue(), event()).instrument(info_span!("invocation")).await.unwrap();
+    let sqs = FakeSqs::default();
+    let (jobs, parked) = sqs.queues();
+    let response = handle(&jobs, &parked, event()).instrument(info_span!("invocation")).await.unwrap();
     assert_eq!(response.batch_item_failures, []);
-    let [message] = <[_; 1]>::try_from(queue.0.lock().unwrap().clone()).unwrap();
+    let [message] = <[_; 1]>::try_from(sqs.messages()).unwrap();
     (message["MessageAttributes"].clone(), spans.get_finished_spans().unwrap())
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use notification::{Delivery, JobQueue, sqs};
+use notification::{Delivery, JobQueue, ParkedQueue, sqs};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -18,6 +18,9 @@ use crate::system::sdk::{self, AwsResponse, AwsService};
 const BATCH: usize = 10;
 /// How long a message that was delivered stays invisible. The real queue's timeout is longer, which would only take more time.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// The queue of parked records. Nothing here is unreadable, so a message to it is an error, and its record is never handled.
+const PARKED: &str = "http://aws/order-notifications-parked";
 
 /// The messages that notification-delivery has not handled yet.
 #[derive(Clone, Default)]
@@ -37,15 +40,13 @@ struct Message {
 }
 
 impl Queue {
-    /// The client that the notification function sends its jobs with.
-    pub(super) fn jobs(&self, simulation: &Simulation) -> JobQueue {
+    /// The queues that the notification function sends to: the jobs, and the records that it parks.
+    pub(super) fn queues(&self, simulation: &Simulation) -> (JobQueue, ParkedQueue) {
         let config = aws_sdk_sqs::config::Builder::from(&sdk::config(simulation, self.clone()));
         let config = config.retry_partition(sdk::retry_partition()).allow_no_auth().build();
-        JobQueue::new(
-            aws_sdk_sqs::Client::from_conf(config),
-            "http://aws/notification-jobs".to_owned(),
-            vec![Channel::Log],
-        )
+        let client = aws_sdk_sqs::Client::from_conf(config);
+        let parked = ParkedQueue::new(client.clone(), PARKED.to_owned());
+        (JobQueue::new(client, "http://aws/notification-jobs".to_owned(), vec![Channel::Log]), parked)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -115,7 +116,8 @@ impl AwsService for Queue {
 
     fn call(&self, operation: &str, request: &[u8]) -> AwsResponse {
         let request: Value = serde_json::from_slice(request).unwrap_or_default();
-        let Some(body) = request["MessageBody"].as_str().filter(|_| operation == "SendMessage") else {
+        let is_job = operation == "SendMessage" && request["QueueUrl"] != PARKED;
+        let Some(body) = request["MessageBody"].as_str().filter(|_| is_job) else {
             return error_response(400, "InvalidAction");
         };
         let mut state = self.state();

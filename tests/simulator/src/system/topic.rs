@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kafka_producer::Sent;
-use notification::JobQueue;
 use notification::kafka::{self, KafkaEvent};
+use notification::{JobQueue, ParkedQueue};
 use order::relay;
 use serde_json::json;
 use telemetry::propagation::Carrier;
@@ -65,7 +65,7 @@ impl Topic {
     }
 
     /// Delivers the records to the notification function; never returns.
-    pub(super) async fn deliver(self, jobs: Arc<JobQueue>) {
+    pub(super) async fn deliver(self, queues: Arc<(JobQueue, ParkedQueue)>) {
         loop {
             let (from, batch) = {
                 let partition = self.partition();
@@ -76,12 +76,12 @@ impl Topic {
                 self.appended.notified().await;
                 continue;
             }
-            let (jobs, event) = (jobs.clone(), event(from, &batch));
+            let (queues, event) = (queues.clone(), event(from, &batch));
             let Some(event) = event else {
                 return self.simulation.violate("the simulator builds a valid Kafka event", format!("offset {from}"));
             };
-            let handled =
-                self.simulation.invoke("notification", async move { kafka::handle(&jobs, event).await }).await;
+            let handled = async move { kafka::handle(&queues.0, &queues.1, event).await };
+            let handled = self.simulation.invoke("notification", handled).await;
             let end = from + batch.len();
             let next = match handled {
                 Some(Ok(response)) => match response.batch_item_failures.first() {
