@@ -7,7 +7,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use crate::Config;
 
 /// The AWS region of everything emulated.
-pub(crate) const REGION: &str = "eu-central-1";
+pub const REGION: &str = "eu-central-1";
 
 /// The access key id and the secret access key for the emulators. They are set everywhere, so that a user's real
 /// credentials are never used.

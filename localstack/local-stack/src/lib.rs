@@ -49,8 +49,9 @@ use local_sam_template::Template;
 
 pub use aws_endpoint::AwsEndpoint;
 pub use config::Config;
-pub use endpoints::Endpoints;
+pub use endpoints::{Endpoints, REGION};
 pub use functions::binaries;
+pub use process_group::ProcessGroup;
 pub use restartable::Termination;
 pub use stack::Stack;
 

@@ -15,14 +15,17 @@ const INHERITED: [&str; 8] =
 
 /// The process group. Its leader is a shell that reads from a pipe which only this process can write to. When the pipe
 /// closes, because the group was dropped or because this process ended for whatever reason, the shell kills the group.
-pub(crate) struct ProcessGroup {
+pub struct ProcessGroup {
     id: ProcessGroupId,
     leader: Mutex<std::process::Child>,
 }
 
 impl ProcessGroup {
     /// Starts the group's leader.
-    pub(crate) fn new() -> Result<Self> {
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn new() -> Result<Self> {
         let mut leader = std::process::Command::new("/bin/sh");
         leader.args(["-c", "read -r _; kill -KILL 0"]);
         leader.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
@@ -30,8 +33,8 @@ impl ProcessGroup {
         Ok(Self { id: ProcessGroupId(leader.id().cast_signed()), leader: Mutex::new(leader) })
     }
 
-    /// A command that runs in the group: see [`ProcessGroupId::command`].
-    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    /// A command that runs in the group, with an environment that does not depend on the user's settings.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         self.id.command(program)
     }
 
