@@ -1,5 +1,7 @@
 //! The requests and responses of the inventory function.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,6 +27,15 @@ pub struct Product {
     pub sold: u32,
     /// The number of DynamoDB partitions that the stock is split over.
     pub shards: u16,
+    /// False while so many unfinished orders hold units of the product that it accepts no more. An order then gets a
+    /// `product-busy` problem.
+    #[serde(default = "accepts_orders")]
+    pub accepts_orders: bool,
+}
+
+/// A version of the inventory function that does not send `accepts_orders` has no limit.
+fn accepts_orders() -> bool {
+    true
 }
 
 /// The maximum number of shards of a product: a `PUT` writes all of them in one transaction, which has at most 100 items.
@@ -50,6 +61,10 @@ pub struct PutProduct {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<u16>,
 }
+
+/// How long the settlement of an order is kept: 30 days after it was decided. Until then a late reservation of a released order is
+/// refused, and a sold order can be returned. So an order must not be reserved or cancelled later than this after it was placed.
+pub const SETTLEMENT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// `POST /inventory/reservations`: reserves all lines of an order, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -70,6 +70,9 @@ pub enum ProblemType {
     /// 503: a service that the request needs does not answer; retry later.
     #[serde(rename = "urn:order-system:problem:unavailable")]
     Unavailable,
+    /// 503: so many unfinished orders hold units of the product that it accepts no more at present; retry later. Nothing was done.
+    #[serde(rename = "urn:order-system:problem:product-busy")]
+    ProductBusy,
     /// A type that this version does not know.
     #[serde(other, rename = "about:blank")]
     Other,
@@ -77,7 +80,7 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// Every type that is sent, sorted by status. Not in the list: [`Self::Other`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::InvalidToken,
@@ -97,6 +100,7 @@ impl ProblemType {
         Self::HeadersTooLarge,
         Self::Internal,
         Self::Unavailable,
+        Self::ProductBusy,
     ];
 
     /// The HTTP status of a response with this problem.
@@ -115,7 +119,7 @@ impl ProblemType {
             Self::QuotaExceeded => 429,
             Self::HeadersTooLarge => 431,
             Self::Internal | Self::Other => 500,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::ProductBusy => 503,
         }
     }
 
@@ -141,6 +145,7 @@ impl ProblemType {
             Self::HeadersTooLarge => "The headers are too large",
             Self::Internal | Self::Other => "Internal error",
             Self::Unavailable => "Temporarily unavailable",
+            Self::ProductBusy => "Too many unfinished orders of this product",
         }
     }
 
@@ -157,8 +162,15 @@ impl ProblemType {
     pub fn retry_after(self) -> Option<u32> {
         match self {
             Self::RequestInFlight | Self::Unavailable => Some(2),
+            // Until the services behind the unfinished orders answer again, or their reservations expire.
+            Self::ProductBusy => Some(30),
             _ => None,
         }
+    }
+
+    /// Whether a service that answers with this problem has done nothing, and means it for its caller's caller too.
+    pub fn is_rejection(self) -> bool {
+        self.status() < 500 || self == Self::ProductBusy
     }
 }
 

@@ -21,6 +21,9 @@ pub enum StockError {
     /// The catalogue has no such product.
     #[error("there is no product {0}")]
     UnknownProduct(ProductId),
+    /// The units are available, but so many unfinished orders hold units of the product that it takes no more holds at present.
+    #[error("too many unfinished orders hold units of {0}")]
+    TooManyHolds(ProductId),
     /// The units are available, but in more shards than one transaction can write.
     #[error("the units are spread over {0} shards, too many for one order")]
     TooManyShards(usize),

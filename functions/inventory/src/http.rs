@@ -92,6 +92,7 @@ impl From<StockError> for Error {
     fn from(error: StockError) -> Self {
         let kind = match &error {
             StockError::OutOfStock { .. } => ProblemType::OutOfStock,
+            StockError::TooManyHolds(_) => ProblemType::ProductBusy,
             StockError::UnknownProduct(_) | StockError::TooManyShards(_) | StockError::FewerShards { .. } => {
                 ProblemType::Unprocessable
             }

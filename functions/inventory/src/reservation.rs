@@ -100,8 +100,10 @@ impl Decision {
     }
 }
 
-/// The decision about an order's reservation. It is recorded once and never deleted; only a return changes it, from confirmed
-/// to released.
+/// The decision about an order's reservation. It is recorded once and kept for [`SETTLEMENT_RETENTION`]; only a return changes it,
+/// from confirmed to released.
+///
+/// [`SETTLEMENT_RETENTION`]: wire::inventory::SETTLEMENT_RETENTION
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settlement {
     pub(crate) order_id: OrderId,

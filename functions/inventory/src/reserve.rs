@@ -11,7 +11,7 @@ use crate::allocation::Allocation;
 use crate::backoff::Backoff;
 use crate::expire::{RENEWAL_AGE, settle_expired};
 use crate::reservation::{Decision, Hold, ReservationId, Settlement, complete_reservation};
-use crate::stock::Shard;
+use crate::stock::{MAX_HOLDS_PER_SHARD, Shard};
 use crate::store::{
     HoldItem, OrderView, SAME_HOLD, WriteOutcome, names_hold, not_renewed_since, number, shard_key, update_write,
 };
@@ -19,7 +19,7 @@ use crate::{StockError, Store, settle};
 
 /// The number of holds that one order can have. A DynamoDB transaction takes 100 items, and the one that returns a sale also
 /// writes the settlement.
-const MAX_HOLDS: usize = 99;
+const MAX_HOLDS_PER_ORDER: usize = 99;
 
 /// Holds an order's units, all of them or none. A repeated request returns the order's reservation; if that is older than a third
 /// of [`RESERVATION_LIFETIME`](crate::RESERVATION_LIFETIME), its lifetime begins again.
@@ -108,7 +108,8 @@ enum Allocated {
     StaleView,
 }
 
-/// Chooses the shards from which the order takes its units. If there are too few units, expired reservations are settled first.
+/// Chooses the shards from which the order takes its units. If there are too few units, or too many holds, expired reservations
+/// are settled first.
 async fn allocate(store: &Store, order: OrderId, lines: &[Line], view: &OrderView) -> anyhow::Result<Allocated> {
     let unknown = lines.iter().find(|line| !view.products.contains_key(&line.product_id));
     if let Some(line) = unknown {
@@ -123,10 +124,13 @@ async fn allocate(store: &Store, order: OrderId, lines: &[Line], view: &OrderVie
         match product.allocate(order, line) {
             Some(allocations) => all.extend(allocations),
             None if settle_expired(store, &product.shards).await? => return Ok(Allocated::StaleView),
+            None if product.available() >= u64::from(line.quantity) => {
+                return Ok(Allocated::Rejected(StockError::TooManyHolds(line.product_id.clone())));
+            }
             None => return verify_shortage(store, order, line, &product.shards).await,
         }
     }
-    if all.len() > MAX_HOLDS {
+    if all.len() > MAX_HOLDS_PER_ORDER {
         Ok(Allocated::Rejected(StockError::TooManyShards(all.len())))
     } else {
         Ok(Allocated::All(all))
@@ -157,12 +161,14 @@ fn settled(settlement: &Settlement) -> Result<Reservation, StockError> {
     }
 }
 
-/// Moves units from `stock` to `reserved`, if they are available and the order has no hold in the shard yet.
+/// Moves units from `stock` to `reserved`, if they are available, the order has no hold in the shard yet, and the shard can take
+/// another hold.
 fn place_hold(store: &Store, hold: &Hold) -> anyhow::Result<TransactWriteItem> {
     let update = store
         .transfer(&hold.allocation, "stock", "reserved", ", holds.#order = :hold")
-        .condition_expression("#from >= :units AND attribute_not_exists(holds.#order)")
+        .condition_expression("#from >= :units AND attribute_not_exists(holds.#order) AND size(holds) < :max_holds")
         .expression_attribute_names("#order", hold.order_id.to_string())
+        .expression_attribute_values(":max_holds", number(MAX_HOLDS_PER_SHARD))
         .expression_attribute_values(":hold", serde_dynamo::to_attribute_value(HoldItem::from(hold))?);
     update_write(update)
 }

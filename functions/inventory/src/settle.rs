@@ -106,7 +106,7 @@ pub(crate) async fn release_expired(store: &Store, hold: &Hold, expiry: DateTime
 
 /// Records a settlement, if the order has none.
 fn put_settlement(store: &Store, settlement: &Settlement) -> anyhow::Result<TransactWriteItem> {
-    let put = store.put(SettlementItem::from(settlement))?.condition_expression("attribute_not_exists(pk)");
+    let put = store.put(SettlementItem::new(settlement, store.now()))?.condition_expression("attribute_not_exists(pk)");
     Ok(TransactWriteItem::builder().put(put.build()?).build())
 }
 

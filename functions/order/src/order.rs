@@ -162,6 +162,7 @@ mod tests {
             reserved: 0,
             sold: 0,
             shards: 1,
+            accepts_orders: true,
         }
     }
 

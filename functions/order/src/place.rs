@@ -58,7 +58,12 @@ impl Saga {
 
     async fn product(&self, line: &Line) -> Result<Product, RequestError> {
         let path = format!("inventory/{}", line.product_id);
-        match self.inventory.get(&path, "/inventory/{product_id}").await {
+        match self.inventory.get::<Product>(&path, "/inventory/{product_id}").await {
+            // Rejected before the order is recorded, so that an outage does not leave more orders than can be held.
+            Ok(product) if !product.accepts_orders => {
+                let detail = format!("too many unfinished orders hold units of {}", line.product_id);
+                Err(Problem::new(ProblemType::ProductBusy, detail).into())
+            }
             Ok(product) => Ok(product),
             Err(CallError::Problem(problem)) if problem.kind == ProblemType::NotFound => {
                 Err(unprocessable(format!("there is no product {}", line.product_id)).into())

@@ -7,7 +7,8 @@ use wire::problem::Problem;
 /// Why a call did not return the expected answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The service answered with a 4xx problem: nothing was done, and the problem says why.
+    /// The service answered with a 4xx problem, or with another that [is a rejection](wire::problem::ProblemType::is_rejection):
+    /// nothing was done, and the problem says why.
     #[error("rejected: {}", .0.kind.title())]
     Problem(Box<Problem>),
     /// There was no answer, or none that can be read: the call may or may not have been carried out.

@@ -10,6 +10,7 @@ use reqwest::Url;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use telemetry::http_client::Peer;
+use wire::problem::Problem;
 
 use crate::client::circuit_breaker::CircuitBreaker;
 use crate::client::{CallError, NoAnswer, Transport, retry, transport};
@@ -149,7 +150,10 @@ impl Service {
         } else if status.is_client_error() {
             Err(CallError::Problem(Box::new(serde_json::from_slice(response.body()).map_err(unreadable)?)))
         } else {
-            Err(CallError::UnknownOutcome(anyhow::anyhow!("{} answered {status}", self.name)))
+            match serde_json::from_slice::<Problem>(response.body()) {
+                Ok(problem) if problem.kind.is_rejection() => Err(CallError::Problem(Box::new(problem))),
+                _ => Err(CallError::UnknownOutcome(anyhow::anyhow!("{} answered {status}", self.name))),
+            }
         }
     }
 }

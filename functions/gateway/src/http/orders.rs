@@ -51,7 +51,7 @@ struct PlaceHeaders {
     idempotency_key: String,
 }
 
-problems!(PlaceProblems: PaymentDeclined, OutOfStock, Conflict, RequestInFlight, AmountMismatch, IdempotencyKeyReused);
+problems!(PlaceProblems: PaymentDeclined, OutOfStock, Conflict, RequestInFlight, AmountMismatch, IdempotencyKeyReused, ProductBusy);
 
 /// Places an order
 ///

@@ -151,6 +151,19 @@ async fn problem_of_the_order_service_is_forwarded_with_retry_after() {
 }
 
 #[tokio::test]
+async fn busy_product_is_forwarded_with_retry_after() {
+    const BUSY: &str = r#"{"type": "urn:order-system:problem:product-busy", "title": "Busy", "status": 503}"#;
+    let fixture = fixture(|_| {
+        let mut busy = answer(503, BUSY);
+        busy.headers_mut().insert(RETRY_AFTER, 30.into());
+        Ok(busy)
+    });
+    let (status, headers, body) = fixture.place(&[KEY]).await;
+    assert_eq!((status, body), (StatusCode::SERVICE_UNAVAILABLE, Bytes::from(BUSY)));
+    assert_eq!(text(&headers, "retry-after").as_deref(), Some("30"));
+}
+
+#[tokio::test]
 async fn unexpected_response_of_the_order_service_is_a_503_without_its_text() {
     let answers: [Answer; 5] = [
         |_| Ok(answer(500, "the secret")),

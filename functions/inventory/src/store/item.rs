@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::serde::ts_milliseconds_option;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use wire::inventory::SETTLEMENT_RETENTION;
 use wire::{Currency, OrderId, ProductId};
 
 use crate::allocation::Allocation;
@@ -73,6 +74,9 @@ pub(crate) struct SettlementItem {
     reservation_id: Option<ReservationId>,
     #[serde(default)]
     parts: Vec<Allocation>,
+    /// When DynamoDB may delete it, in seconds since 1970.
+    #[serde(skip_deserializing)]
+    expires_at: i64,
 }
 
 /// The `pk` of a shard. Shard 0 is the product's own item.
@@ -118,10 +122,12 @@ impl From<&Hold> for HoldItem {
     }
 }
 
-impl From<&Settlement> for SettlementItem {
-    fn from(settlement: &Settlement) -> Self {
+impl SettlementItem {
+    /// The item of a settlement that is decided now.
+    pub(crate) fn new(settlement: &Settlement, now: DateTime<Utc>) -> Self {
         let Settlement { order_id, decision: state, reservation_id, sold: parts } = settlement.clone();
-        Self { pk: settlement_key(order_id), order_id, state, reservation_id, parts }
+        let expires_at = (now + SETTLEMENT_RETENTION).timestamp();
+        Self { pk: settlement_key(order_id), order_id, state, reservation_id, parts, expires_at }
     }
 }
 

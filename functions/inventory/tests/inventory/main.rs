@@ -5,6 +5,7 @@ mod concurrency;
 mod expire;
 mod faults;
 mod fixture;
+mod hot_product;
 mod interleaving;
 mod renew;
 mod reserve;

@@ -26,7 +26,7 @@ async fn call(app: &axum::Router, method: &str, path: &str, body: &str) -> (Stat
 async fn product_is_created_and_read() {
     let app = app().await;
     let body = r#"{"name":"Keyboard","unit_price":99.995,"currency":"USD","available":5}"#;
-    let created = r#"{"product_id":"PROD-1","name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"reserved":0,"sold":0,"shards":1}"#;
+    let created = r#"{"product_id":"PROD-1","name":"Keyboard","unit_price":99.995,"currency":"USD","available":5,"reserved":0,"sold":0,"shards":1,"accepts_orders":true}"#;
     for (method, body) in [("PUT", body), ("GET", "")] {
         let (status, content_type, body) = call(&app, method, "/inventory/PROD-1", body).await;
         assert_eq!((status, content_type.as_str(), body.as_str()), (StatusCode::OK, "application/json", created));

@@ -1,10 +1,11 @@
 //! Settling a reservation.
 
+use chrono::Utc;
 use inventory::{StockError, confirm, deduct, release, reserve};
 use wire::OrderId;
 use wire::inventory::ReservationState;
 
-use crate::fixture::{Fixture, line};
+use crate::fixture::{Fixture, line, number};
 
 #[tokio::test]
 async fn repeated_confirmation_sells_once() {
@@ -47,6 +48,23 @@ async fn release_before_the_reservation_blocks_it() {
     assert_eq!(reserve(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
     assert_eq!(confirm(&fixture.store, order, &lines).await.unwrap(), Err(StockError::Released));
     assert_eq!(fixture.counts(&id).await, (10, 0, 0));
+}
+
+#[tokio::test]
+async fn settlement_expires_30_days_after_the_decision() {
+    let fixture = Fixture::start().await;
+    let id = fixture.add_product("A", 10).await;
+    let (sold, released, lines) = (OrderId::new(), OrderId::new(), [line(&id, 3)]);
+    let in_30_days = Utc::now().timestamp() + 30 * 24 * 60 * 60;
+    deduct(&fixture.store, sold, &lines).await.unwrap().unwrap();
+    release(&fixture.store, released, &lines).await.unwrap().unwrap();
+    let settlements = fixture.items("SETTLEMENT#").await;
+    assert_eq!(settlements.len(), 2);
+    for settlement in &settlements {
+        let expires_at = number(settlement, "expires_at");
+        assert!((in_30_days..in_30_days + 60).contains(&expires_at), "{expires_at}");
+    }
+    assert!(fixture.items("PRODUCT#").await.iter().all(|product| !product.contains_key("expires_at")));
 }
 
 #[tokio::test]

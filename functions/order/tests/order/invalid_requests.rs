@@ -2,6 +2,22 @@
 
 use crate::fixture::Fixture;
 
+/// An outage must not leave more unfinished orders than the product can hold units for.
+#[tokio::test]
+async fn order_of_a_busy_product_is_a_503_and_nothing_is_recorded() {
+    let fixture = Fixture::with_stock(9).await;
+    fixture.services.state().busy = true;
+    for key in [None, Some("\"a key\"")] {
+        let rejected = fixture.place(key, crate::fixture::ORDER).await;
+        assert_eq!(rejected.short(), (503, "product-busy"), "{rejected:?}");
+        assert_eq!(rejected.headers["retry-after"], "30");
+    }
+    assert!(fixture.items().await.is_empty());
+    fixture.services.state().busy = false;
+    let placed = fixture.place(Some("\"a key\""), crate::fixture::ORDER).await;
+    assert_eq!(placed.status.as_u16(), 201, "the key is still free: {placed:?}");
+}
+
 #[tokio::test]
 async fn invalid_order_is_rejected_before_anything_is_written() {
     let fixture = Fixture::with_stock(9).await;

@@ -38,6 +38,8 @@ pub(crate) enum Fault {
 pub(crate) struct State {
     /// Units of the only product that can be ordered.
     pub(crate) stock: u64,
+    /// Whether the product has as many holds as it can take.
+    pub(crate) busy: bool,
     /// Reserved units by order, and the state of the reservation: `RESERVED`, `CONFIRMED` or `RELEASED`.
     pub(crate) reservations: HashMap<String, (u64, &'static str)>,
     /// The state of each order's charge.
@@ -86,7 +88,7 @@ impl Services {
         let mut state = self.state();
         let order = |id: &str| id.trim_start_matches("TXN-").to_owned();
         let (call, id) = match (request.method(), &*path) {
-            (&Method::GET, ["inventory", product]) => return product_answer(product, state.stock),
+            (&Method::GET, ["inventory", product]) => return product_answer(product, &state),
             (_, ["inventory", "reservations"]) => (Call::Reserve, order(body["order_id"].as_str().unwrap())),
             (_, ["inventory", "reservations", id, "confirm"]) => (Call::Confirm, order(id)),
             (_, ["inventory", "reservations", id, "release"]) => (Call::Release, order(id)),
@@ -165,10 +167,10 @@ impl State {
     }
 }
 
-fn product_answer(product: &str, stock: u64) -> Result<Response<Bytes>, NoAnswer> {
+fn product_answer(product: &str, state: &State) -> Result<Response<Bytes>, NoAnswer> {
     let product = json!({
         "product_id": product, "name": "Keyboard", "unit_price": 99.995, "currency": "USD",
-        "available": stock, "reserved": 0, "sold": 0, "shards": 1,
+        "available": state.stock, "reserved": 0, "sold": 0, "shards": 1, "accepts_orders": !state.busy,
     });
     Ok(respond(200, &product))
 }

@@ -21,6 +21,7 @@ pub(crate) fn order() -> Order {
         reserved: 0,
         sold: 0,
         shards: 1,
+        accepts_orders: true,
     };
     Order::place(OrderId::new(), &request, &request.lines().unwrap(), &[product], Utc::now()).unwrap()
 }
