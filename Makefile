@@ -17,6 +17,12 @@ VENV_DONE := $(VENV)/.done
 KAFKA := .tools/kafka
 KAFKA_DONE := $(KAFKA)/.done
 CARGO_FUZZ := .tools/bin/cargo-fuzz
+OTELCOL := .tools/otelcol
+OTELCOL_DONE := $(OTELCOL)/.done
+
+# COMPOSE=1: in place of the native emulators, use the containers of localstack/compose.yaml (docs/compose.md).
+COMPOSE ?=
+IN_COMPOSE := $(if $(filter-out 0,$(COMPOSE)),localstack/compose.sh)
 
 .PHONY: help
 help: ## List the targets
@@ -27,12 +33,12 @@ demo: build ## Start the stack, place one order, print its notification and its 
 	@$(LOCAL_STACK) demo $(ARGS)
 
 .PHONY: up
-up: build ## Start the stack and keep it running until Ctrl-C; ARGS=--help lists ports and settings
-	@$(LOCAL_STACK) up $(ARGS)
+up: build ## Start the stack and keep it running until Ctrl-C; ARGS=--help lists ports and settings, COMPOSE=1 uses Docker
+	@$(IN_COMPOSE) $(LOCAL_STACK) up $(ARGS)
 
 .PHONY: dev
 dev: build ## Start everything but the functions, for `cargo lambda watch`, and print how to run it (docs/cargo-lambda.md)
-	@$(LOCAL_STACK) dev $(ARGS)
+	@$(IN_COMPOSE) $(LOCAL_STACK) dev $(ARGS)
 
 .PHONY: token
 token: build ## Print a bearer token; ARGS="--user USER-002 --scope orders:read --lifetime 600"
@@ -68,6 +74,10 @@ fuzz: $(CARGO_FUZZ) ## Fuzz each TARGET="token body event" for FUZZ_SECONDS=60; 
 	    -dict=tests/fuzz/$$target.dict; \
 	done
 
+.PHONY: compose-check
+compose-check: build $(OTELCOL_DONE) ## Check localstack/compose.yaml: start its Kafka and collector natively, and place an order; ARGS=--docker uses the containers
+	@$(VENV)/bin/python -B localstack/compose_check $(ARGS)
+
 # An optimised build, because a million orders make about fifty million database calls.
 ORDERS ?= 100000
 .PHONY: simulate
@@ -102,7 +112,7 @@ build: tools ## Build every function and the local stack
 	@cargo build --workspace --bins --locked
 
 .PHONY: tools
-tools: $(VENV_DONE) $(if $(KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_DONE)) ## Install the pinned tools into .tools/
+tools: $(VENV_DONE) $(if $(KAFKA_BOOTSTRAP_SERVERS)$(IN_COMPOSE),,$(KAFKA_DONE)) ## Install the pinned tools into .tools/
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 
 .PHONY: clean
@@ -131,4 +141,14 @@ $(KAFKA_DONE): localstack/kafka/pom.xml
 	@echo "installing Apache Kafka into $(KAFKA) (may take a minute)" >&2
 	@rm -rf $(KAFKA)
 	@mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies
+	@touch $@
+
+# The collector is compiled from source, because its releases are not in any package registry.
+$(OTELCOL_DONE): localstack/collector/builder.yaml
+	@command -v go >/dev/null || { echo "Go 1.25 or newer is missing: install it from https://go.dev/dl" >&2; exit 1; }
+	@echo "building the OpenTelemetry Collector into $(OTELCOL) (takes a few minutes)" >&2
+	@rm -rf $(OTELCOL)
+	@mkdir -p .local/logs $(OTELCOL)
+	@go run go.opentelemetry.io/collector/cmd/builder@v$$(sed -n 's/^  version: //p' $<) --config $< >.local/logs/otelcol-build.log 2>&1 || { \
+	  cat .local/logs/otelcol-build.log >&2; exit 1; }
 	@touch $@
