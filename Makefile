@@ -56,6 +56,11 @@ test: build ## Run every test: unit, integration, end to end, documentation
 e2e: build ## Run the end-to-end tests only; ARGS=<name> selects some, ARGS=--list lists them, AWS_ENDPOINT_URL=… uses a running emulator
 	@cargo test --workspace --locked --test e2e -- $(ARGS)
 
+# Part of `make test` too.
+.PHONY: e2e-cloudformation
+e2e-cloudformation: build ## Deploy template.yaml to a MiniStack through CloudFormation, which runs the functions, and place an order there
+	@cargo test --workspace --locked --test emulator -- --nocapture cloudformation
+
 EXAMPLES ?= 750
 .PHONY: schemathesis
 schemathesis: build ## Start the stack and send its API over 10,000 generated requests, EXAMPLES=750 per operation; SEED=1

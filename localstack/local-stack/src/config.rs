@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, value_parser};
 
+use crate::Endpoints;
 use crate::aws_endpoint::AwsEndpoint;
 use crate::ports::{self, Port};
 use crate::root;
@@ -66,6 +67,11 @@ pub struct Config {
     #[arg(skip = true)]
     pub run_functions: bool,
 
+    /// The API of the functions, if they are deployed to the AWS emulator, which runs them. The stack then invokes them from
+    /// Kafka only, and the emulator from everything else.
+    #[arg(skip)]
+    pub deployed_api_url: Option<String>,
+
     /// Folder of the logs (`logs/<part>.log`), which are emptied at start, and of the emulators' data, which is deleted
     /// when the stack stops.
     #[arg(skip = root().join(".local"))]
@@ -108,11 +114,17 @@ impl Config {
             rate_limit_rate: None,
             rate_limit_burst: None,
             run_functions: true,
+            deployed_api_url: None,
             dir,
             progress: false,
             remove_dir: true,
             record: true,
         })
+    }
+
+    /// The addresses of the parts of a stack with this configuration.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints::new(self)
     }
 
     /// The folder of the recorded OTLP requests.

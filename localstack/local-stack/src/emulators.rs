@@ -36,14 +36,15 @@ impl Launcher {
         process.start(&self.emulators, self.failures.clone())
     }
 
-    /// Starts MiniStack: DynamoDB, DynamoDB Streams and SQS. On SIGTERM it saves its state to the folder `state`,
-    /// except the records of streams.
-    pub(crate) async fn ministack(&self, python: &Path, state: &Path) -> Result<RestartableProcess> {
+    /// Starts MiniStack: DynamoDB, DynamoDB Streams and SQS. On SIGTERM it saves its state to its folder, except the records
+    /// of streams.
+    pub(crate) async fn ministack(&self, python: &Path, dir: &Path) -> Result<RestartableProcess> {
         let port = self.config.aws_port;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let mut command = self.group.command(python);
         command.args(["-m", "ministack"]);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_REGION", REGION);
-        command.env("PERSIST_STATE", "1").env("STATE_DIR", state);
+        command.env("PERSIST_STATE", "1").env("STATE_DIR", dir.join("state")).env("TMPDIR", dir);
         let process = self.launch("ministack", command)?;
         self.aws_ready().await?;
         Ok(process)

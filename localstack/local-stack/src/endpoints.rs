@@ -33,7 +33,7 @@ impl Endpoints {
     pub(crate) fn new(config: &Config) -> Self {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         Self {
-            api_url: url(config.api_port),
+            api_url: config.deployed_api_url.clone().unwrap_or_else(|| url(config.api_port)),
             aws_endpoint: config.aws_endpoint_url.as_ref().map_or_else(|| url(config.aws_port), ToString::to_string),
             kafka_bootstrap_servers: config
                 .kafka_bootstrap_servers

@@ -51,9 +51,10 @@ pub use aws_endpoint::AwsEndpoint;
 pub use config::Config;
 pub use endpoints::{Endpoints, REGION};
 pub use functions::binaries;
+pub use functions::environment::adapt as adapt_environment;
 pub use process_group::ProcessGroup;
 pub use restartable::Termination;
-pub use stack::Stack;
+pub use stack::{Stack, parameters};
 
 /// The root of the checkout: the folder that contains template.yaml, .tools/ and .local/.
 pub fn root() -> PathBuf {

@@ -11,6 +11,8 @@ use local_sam_template::{Function, Resources};
 use local_trace_viewer::Store;
 use tempfile::TempDir;
 
+pub use start::parameters;
+
 use crate::emulators::Launcher;
 use crate::kafka::kafka_ready;
 use crate::restartable::{RestartableProcess, Termination};

@@ -19,9 +19,15 @@ pub(crate) fn needs_kafka(function: &Function) -> bool {
 /// collector. What Lambda itself sets, such as the function's name, is not included.
 pub(crate) fn local(function: &Function, endpoints: &Endpoints) -> BTreeMap<String, String> {
     let mut environment = function.environment.clone();
+    adapt(&mut environment, endpoints);
+    environment
+}
+
+/// Changes the variables that the template sets to those of this machine. Their values may still be intrinsic functions.
+pub fn adapt<V: From<String>>(environment: &mut BTreeMap<String, V>, endpoints: &Endpoints) {
     // There is no MSK here that could be asked for the cluster's brokers.
     if environment.remove(MSK_CLUSTER_ARN).is_some() {
-        environment.insert("KAFKA_BOOTSTRAP_SERVERS".into(), endpoints.kafka_bootstrap_servers.clone());
+        environment.insert("KAFKA_BOOTSTRAP_SERVERS".into(), endpoints.kafka_bootstrap_servers.clone().into());
     }
     // There is no IAM here: calls between functions are not signed, and callers are not checked.
     environment.remove("ALLOWED_CALLERS");
@@ -34,6 +40,5 @@ pub(crate) fn local(function: &Function, endpoints: &Endpoints) -> BTreeMap<Stri
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoints.otlp_endpoint),
         ("OTEL_TRACES_SAMPLER", "always_on"),
     ];
-    environment.extend(local.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    environment
+    environment.extend(local.map(|(name, value)| (name.to_owned(), value.to_owned().into())));
 }

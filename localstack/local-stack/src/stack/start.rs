@@ -168,8 +168,12 @@ impl Stack {
 
     /// Starts the poller, which runs the event source mappings and schedules, in this process.
     fn start_poller(&self, functions: Vec<Function>) {
+        let (lambda_url, functions) = match self.launcher.config.deployed_api_url {
+            Some(_) => (&self.endpoints.aws_endpoint, kafka_only(functions)),
+            None => (&self.endpoints.api_url, functions),
+        };
         let config = local_poller::Config {
-            lambda_url: self.endpoints.api_url.clone(),
+            lambda_url: lambda_url.clone(),
             kafka_bootstrap_servers: self.endpoints.kafka_bootstrap_servers.clone(),
             sdk_config: self.endpoints.sdk_config(),
         };
@@ -197,8 +201,19 @@ impl Stack {
     }
 }
 
+/// The functions with their Kafka sources, which no emulator reads.
+fn kafka_only(mut functions: Vec<Function>) -> Vec<Function> {
+    for function in &mut functions {
+        function.event_sources.retain(|source| matches!(source, EventSource::Kafka(_)));
+    }
+    functions
+}
+
 /// The values of template.yaml's parameters on this machine.
-fn parameters(resources: &Resources, config: &Config) -> Result<BTreeMap<String, String>> {
+///
+/// # Errors
+/// When the key that signs local tokens cannot be read or created.
+pub fn parameters(resources: &Resources, config: &Config) -> Result<BTreeMap<String, String>> {
     let cluster = format!("arn:aws:kafka:{}:{}:cluster/local/1", resources.region, resources.account_id);
     let parameters = [
         ("JwtIssuer", token::ISSUER.to_owned()),

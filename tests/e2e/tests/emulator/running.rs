@@ -9,11 +9,11 @@ use crate::ministack::MiniStack;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn running_emulator_is_used_again_and_left_running() -> Result<()> {
+    let _turn = crate::TURN.lock().await;
     let dir = root().join(format!(".local/test-{}", std::process::id()));
     let config = Config::free_ports(&dir)?;
-    let log = dir.with_extension("ministack.log");
     // On the port that the stack's own emulator would have: the stack must not start one.
-    let mut ministack = MiniStack::start(config.aws_port, &log).await?;
+    let ministack = MiniStack::start(config.aws_port, dir.with_extension("ministack")).await?;
     let config = Config { aws_endpoint_url: Some(ministack.endpoint.clone()), ..config };
 
     let mut endpoints = None;
@@ -29,7 +29,6 @@ async fn running_emulator_is_used_again_and_left_running() -> Result<()> {
         // The next stack must use a queue whose attributes differ, and correct them.
         clients.set_visibility_timeout(&queue.url, "25").await?;
         stack.stop().await;
-        ministack.ensure_running()?;
     }
 
     let clients = Clients::new(&endpoints.context("no stack ran")?);
@@ -39,7 +38,7 @@ async fn running_emulator_is_used_again_and_left_running() -> Result<()> {
     let error = format!("{error:#}");
     ensure!(error.contains("the table PaymentsTable exists already with different"), "{error}");
     std::fs::remove_dir_all(dir)?;
-    Ok(std::fs::remove_file(log)?)
+    ministack.stop().await
 }
 
 /// Clients of the emulator that are not the stack's.
