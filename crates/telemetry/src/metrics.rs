@@ -54,6 +54,9 @@ const EXPORTED: &[&str] = &[OTEL_COMPONENT_TYPE, ERROR_TYPE];
 /// Whether the rate limit allowed the request: `allowed`, `refused` or `unchecked`.
 pub const GATEWAY_RATE_LIMIT_OUTCOME: &str = "gateway.rate_limit.outcome";
 
+/// Why an order is in quarantine: `attempts` or `unreadable`.
+pub const ORDER_QUARANTINE_REASON: &str = "order.quarantine.reason";
+
 /// Defines each instrument, and [`DECLARATIONS`] with the declarations of all of them.
 macro_rules! instruments {
     ($($(#[$doc:meta])* $visibility:vis static $name:ident: $instrument:ty = $value:expr;)*) => {
@@ -146,4 +149,6 @@ instruments! {
     /// Requests that the gateway's rate limit decided about. The conventions have no metric for rate limits.
     pub static GATEWAY_RATE_LIMIT_REQUESTS: Counter =
         Counter::new("gateway.rate_limit.requests", "{request}", &[GATEWAY_RATE_LIMIT_OUTCOME]);
+    /// Orders that order-recovery has put into the quarantine.
+    pub static ORDER_QUARANTINED: Counter = Counter::new("order.quarantined", "{order}", &[ORDER_QUARANTINE_REASON]);
 }

@@ -103,6 +103,11 @@ impl OrderId {
             words.iter().flat_map(|word| [&(word.len() as u64).to_be_bytes(), word.as_bytes()].concat()).collect();
         Self(Uuid::new_v5(&NAMESPACE, &name))
     }
+
+    /// A byte that is random, but always the same for this id: it spreads orders evenly over partitions.
+    pub fn spread(self) -> u8 {
+        self.0.as_bytes()[15]
+    }
 }
 
 impl FromStr for OrderId {

@@ -5,10 +5,9 @@ use telemetry::propagation::Carrier;
 use wire::inventory::Product;
 use wire::order::{OrderView, PlaceOrder, PricedLine};
 use wire::problem::{Problem, ProblemType};
-use wire::{
-    Currency, Line, Money, OrderEvent, OrderEventType, OrderId, OrderStatus, PaymentToken, TransactionId, UserId,
-};
+use wire::{Currency, Line, Money, OrderEvent, OrderEventType, OrderId, OrderStatus, TransactionId, UserId};
 
+use crate::sealed_token::SealedToken;
 use crate::state_machine::shows_charge;
 
 /// An order as it is recorded.
@@ -26,8 +25,8 @@ pub struct Order {
     pub amount: Money,
     /// The currency of all prices and amounts.
     pub currency: Currency,
-    /// The payment provider's token of a card or an account.
-    pub payment_token: Option<PaymentToken>,
+    /// The payment provider's token of a card or an account, until the order ends.
+    pub payment_token: Option<SealedToken>,
     /// When the order was placed.
     pub created_at: DateTime<Utc>,
     /// A hash of the request, if it had an Idempotency-Key.
@@ -40,8 +39,10 @@ pub struct Order {
     pub lease: Option<DateTime<Utc>>,
     /// When order-recovery continues with the order. `None` if no work is left.
     pub deadline: Option<DateTime<Utc>>,
-    /// How often order-recovery has continued with the order.
+    /// How often order-recovery has continued with the order, since it was placed, was cancelled or left the quarantine.
     pub attempts: u32,
+    /// Why the order is in the quarantine, if it is.
+    pub quarantine: Option<String>,
 }
 
 /// An event in the outbox: the order reached a terminal state.
@@ -57,11 +58,16 @@ pub struct OutboxEvent {
 
 /// How long the lease of one attempt lasts: as long as the function may run.
 pub const LEASE: Duration = Duration::seconds(30);
+/// The age of an order from which its units are reserved again before it is charged. A reservation lasts for 15 minutes.
+pub const MAX_RESERVATION_AGE: Duration = Duration::minutes(5);
+/// The age of an order from which it is cancelled instead of charged: its user no longer expects a charge.
+pub const MAX_CHARGE_AGE: Duration = Duration::hours(1);
 /// How long after the start of an attempt order-recovery continues with the order.
 pub const RECOVERY_DELAY: Duration = Duration::seconds(60);
 
 impl Order {
-    /// The new order of a request, at the catalogue's prices. `products` are the products of `lines`, in the same sequence.
+    /// The new order of a request, at the catalogue's prices, without a payment token. `products` are the products of `lines`, in the
+    /// same sequence.
     ///
     /// # Errors
     /// A problem for the caller, for example if the request's `amount` differs from the total.
@@ -99,7 +105,7 @@ impl Order {
             lines,
             amount,
             currency,
-            payment_token: request.payment_token.clone(),
+            payment_token: None,
             created_at: now,
             fingerprint: None,
             events: Vec::new(),
@@ -107,6 +113,7 @@ impl Order {
             lease: Some(now + LEASE),
             deadline: Some(now + RECOVERY_DELAY),
             attempts: 0,
+            quarantine: None,
         })
     }
 

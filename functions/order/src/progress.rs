@@ -1,14 +1,17 @@
-//! What a request to place or to cancel an order waits for: the order's terminal state, but no longer than [`REQUEST_TIMEOUT`].
+//! What a request to place or to cancel an order waits for: the order's terminal state, but no longer than [`REQUEST_TIME`].
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Order, Saga};
 
-/// The longest time that a request waits for a terminal state. It is shorter than the 25 s after which the caller gives up.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest time that a request waits for a terminal state. With [`CLOSING_TIME`] it is shorter than the 25 s after which the
+/// caller gives up.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// The longest time, after that, for leaving an unfinished order to the next attempt and reading how far it is.
+const CLOSING_TIME: Duration = Duration::from_secs(3);
 
 /// How far an order is when its request is answered.
 #[derive(Debug)]
@@ -22,14 +25,19 @@ pub enum Progress {
 }
 
 impl Saga {
-    /// Brings an order to a terminal state, or leaves it to the next attempt. `lease` is the lease of this attempt, if it has one.
-    pub(crate) async fn finish_in_time(&self, lease: Option<DateTime<Utc>>, order: Order) -> Progress {
-        let error = match timeout(REQUEST_TIMEOUT, self.finish(order.clone())).await {
+    /// Brings an order to a terminal state, or leaves it to the next attempt when the request's time is up. `lease` is the lease of
+    /// this attempt, if it has one.
+    pub(crate) async fn finish_in_time(&self, lease: Option<DateTime<Utc>>, order: Order, end: Instant) -> Progress {
+        let error = match timeout_at(end, self.finish(order.clone())).await {
             Ok(Ok(order)) => return Progress::Finished(order),
             Ok(Err(error)) => error,
             Err(elapsed) => elapsed.into(),
         };
-        self.leave_to_recovery(order.id, lease, &error).await;
-        Progress::Unfinished(self.store.order(order.id).await.ok().flatten().unwrap_or(order))
+        let close = async {
+            self.leave_to_recovery(order.id, lease, &error).await;
+            self.store.order(order.id).await.ok().flatten()
+        };
+        let order_now = timeout(CLOSING_TIME, close).await.ok().flatten();
+        Progress::Unfinished(order_now.unwrap_or(order))
     }
 }

@@ -67,7 +67,16 @@ async fn relay_record(store: &Store, topic: &impl Topic, record: EventRecord) ->
     if record.event_name == "REMOVE" {
         return Ok(());
     }
-    let order = store::order(record.change.new_image)?;
+    let order = match store::order(record.change.new_image) {
+        Ok(order) => order,
+        // A retry would fail in the same way, and block the shard for as long as the stream keeps the record. The order is still
+        // in the index of unfinished orders, so recovery sees to it: it is relayed by the code that can read it, or quarantined.
+        Err(error) => {
+            let (id, error) = (record.change.keys.get("order_id"), format!("{error:#}"));
+            tracing::warn!(order_id = ?id, error, "an order in the stream cannot be read");
+            return Ok(());
+        }
+    };
     let mut last = None;
     for (event, cause) in order.unrelayed() {
         send(topic, &event, cause).await?;

@@ -3,17 +3,20 @@
 //! Every step is keyed by the order's id and can be repeated, so a request or order-recovery continues an unfinished order from the
 //! status it finds. A step with an unknown outcome is not undone, because it may not have happened.
 
+use std::sync::Arc;
+
 use chassis::client::{CallError, Connector, Service, ServiceAuth};
 use chassis::clock::Clock;
 use chassis::{aws, config};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use tracing::{Instrument as _, Span, info_span};
 use wire::inventory::{Reservation, Reserve, Settle};
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::problem::ProblemType;
 use wire::{OrderId, OrderStatus, TransactionId};
 
-use crate::{Order, Phase, Step, Store, Transition};
+use crate::order::{MAX_CHARGE_AGE, MAX_RESERVATION_AGE};
+use crate::{Order, Phase, Step, Store, TokenKeys, Transition};
 
 /// The orders table and the two services that a step may call.
 #[derive(Debug, Clone)]
@@ -23,27 +26,39 @@ pub struct Saga {
     pub(crate) inventory: Service,
     pub(crate) clock: Clock,
     payment: Service,
+    pub(crate) token_keys: Arc<TokenKeys>,
+    /// How long after its confirmation an order can be cancelled.
+    pub(crate) cancellation_window: Duration,
 }
 
+/// How long after its confirmation an order can be cancelled, unless `CANCELLATION_WINDOW_HOURS` says otherwise.
+const CANCELLATION_WINDOW: Duration = Duration::hours(24);
+
 impl Saga {
-    /// Reads `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, and the variables of [`aws::sdk_config`] and [`ServiceAuth`].
+    /// Reads `ORDERS_TABLE`, `INVENTORY_URL`, `PAYMENT_URL`, `PAYMENT_TOKEN_KEYS` ([`TokenKeys`]), `CANCELLATION_WINDOW_HOURS`
+    /// (optional, an integer), and the variables of [`aws::sdk_config`] and [`ServiceAuth`].
     pub async fn from_env() -> anyhow::Result<Self> {
-        let (sdk_config, auth, table, inventory_url, payment_url) = config::all((
+        let (sdk_config, auth, table, inventory_url, payment_url, keys, window) = config::all((
             aws::sdk_config().await,
             ServiceAuth::from_env(),
             config::required("ORDERS_TABLE"),
             config::base_url("INVENTORY_URL"),
             config::base_url("PAYMENT_URL"),
+            config::required("PAYMENT_TOKEN_KEYS"),
+            config::optional::<u16>("CANCELLATION_WINDOW_HOURS"),
         ))?;
         let connector = Connector::new(auth, &sdk_config)?;
         let store = Store::new(aws::dynamodb(&sdk_config), table);
         let inventory = connector.service("inventory", inventory_url);
-        Ok(Self::new(store, inventory, connector.service("payment", payment_url)))
+        let saga = Self::new(store, inventory, connector.service("payment", payment_url), keys);
+        let window = window.map_or(CANCELLATION_WINDOW, |hours| Duration::hours(hours.into()));
+        Ok(Self { cancellation_window: window, ..saga })
     }
 
-    /// A saga over a store and the two services.
-    pub fn new(store: Store, inventory: Service, payment: Service) -> Self {
-        Self { store, inventory, payment, clock: Utc::now }
+    /// A saga over a store and the two services, with the keys for payment tokens.
+    pub fn new(store: Store, inventory: Service, payment: Service, token_keys: TokenKeys) -> Self {
+        let (token_keys, cancellation_window) = (Arc::new(token_keys), CANCELLATION_WINDOW);
+        Self { store, inventory, payment, token_keys, clock: Utc::now, cancellation_window }
     }
 
     /// The same saga with another clock.
@@ -63,8 +78,15 @@ impl Saga {
 
     /// Runs a step and records its outcome. If another attempt was faster, the order is returned as that attempt left it.
     async fn run(&self, step: Step, order: Order) -> anyhow::Result<Order> {
+        let age = (self.clock)() - order.created_at;
         let transition = match step {
+            // A charge may have been made without an answer. The cancellation refunds it, or voids it so that it is never made.
+            Step::Reserve | Step::Charge if age > MAX_CHARGE_AGE => Transition::Cancelling,
             Step::Reserve => self.reserve(&order).await?,
+            // The reservation may have expired since, and its units may be sold.
+            Step::Charge if age > MAX_RESERVATION_AGE && self.reserve(&order).await? != Transition::Reserved => {
+                Transition::Cancelling
+            }
             // PAID is not recorded unless the sale fails: CONFIRMED says it too.
             Step::Charge => match self.charge(&order).await? {
                 Transition::Charged => return Ok(Order { status: OrderStatus::Paid, ..order }),
@@ -122,11 +144,12 @@ impl Saga {
     /// Charges an order. A charge with an unknown outcome is looked up by its key. It is repeated only if it does not exist, with the
     /// same key, so an order is charged at most once.
     async fn payment_of(&self, order: &Order) -> anyhow::Result<Payment> {
+        let open = |token| self.token_keys.open(order.id, token);
         let body = ProcessPayment {
             order_id: order.id,
             amount: order.amount,
             currency: order.currency.clone(),
-            payment_token: order.payment_token.clone(),
+            payment_token: order.payment_token.as_ref().map(open).transpose()?,
         };
         let process = async || self.payment.post("payment/process", "/payment/process", &body).await;
         let unknown = match process().await {

@@ -1,21 +1,23 @@
 //! The orders table: one item per order, which contains its outbox (`store/item.rs`). This module and its parts make all calls to
-//! DynamoDB: reads are here and in `store/page.rs`, writes in `store/write.rs`.
+//! DynamoDB: reads are here and in `store/page.rs`, writes in `store/write.rs`, and both for the quarantine in `store/quarantine.rs`.
 //!
 //! An unfinished order, which has a step or an unrelayed event left, has the attribute `unfinished`: the key of the sparse index that
 //! order-recovery reads. Every order is in the index of its user's orders.
 
 mod item;
 mod page;
+mod quarantine;
 mod write;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
+use futures::future::try_join_all;
 use serde::Deserialize;
 use wire::OrderId;
 
 use crate::Order;
-use crate::store::item::{OrderItem, UNFINISHED, key, millis};
+use crate::store::item::{OrderItem, key, partitions};
+pub use crate::store::quarantine::QuarantinedOrder;
 
 /// The table of orders.
 #[derive(Debug, Clone)]
@@ -36,27 +38,31 @@ impl Store {
         get.send().await?.item.map(order).transpose()
     }
 
-    /// The unfinished orders whose deadline has passed, the oldest deadline first.
-    pub async fn due(&self, now: DateTime<Utc>, limit: i32) -> anyhow::Result<Vec<OrderId>> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(UNFINISHED)
-            .key_condition_expression("unfinished = :unfinished AND deadline_ms <= :now")
-            .expression_attribute_values(":unfinished", AttributeValue::S(UNFINISHED.into()))
-            .expression_attribute_values(":now", millis(now))
-            .limit(limit);
+    /// The keys of the unfinished orders whose deadline has passed: of each partition of the index at most `limit`, the earliest
+    /// deadline first. They are texts, because an item may have been written with a key that is not an order id.
+    pub async fn due(&self, now: DateTime<Utc>, limit: i32) -> anyhow::Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Key {
-            order_id: OrderId,
+            order_id: String,
+            deadline_ms: i64,
         }
-        let keys: Vec<Key> = serde_dynamo::from_items(query.send().await?.items.unwrap_or_default())?;
+        let pages = try_join_all(partitions().map(async |partition| self.index(&partition, Some(now), limit).await));
+        let mut keys: Vec<Key> = serde_dynamo::from_items(pages.await?.concat())?;
+        keys.sort_by_key(|key| key.deadline_ms);
         Ok(keys.into_iter().map(|key| key.order_id).collect())
     }
 }
 
+/// An item of the table is not an order that this version of the code knows.
+#[derive(Debug, thiserror::Error)]
+#[error("the order cannot be read")]
+pub(crate) struct Unreadable(#[source] pub(crate) anyhow::Error);
+
 /// The order in an item of the table or of its stream.
+///
+/// # Errors
+/// [`Unreadable`]
 pub(crate) fn order(item: impl Into<serde_dynamo::Item>) -> anyhow::Result<Order> {
-    serde_dynamo::from_item::<_, OrderItem>(item.into())?.try_into()
+    let item = serde_dynamo::from_item::<_, OrderItem>(item.into()).map_err(|error| Unreadable(error.into()))?;
+    Ok(item.try_into().map_err(Unreadable)?)
 }

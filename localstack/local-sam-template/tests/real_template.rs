@@ -47,7 +47,9 @@ fn deployment() -> Deployment {
     let value = |name: &str| (name.to_owned(), format!("value-of-{name}"));
     Deployment {
         lambda_url: "http://127.0.0.1:9000".into(),
-        parameters: ["JwtIssuer", "JwksUrl", "MskClusterArn", "OtlpBackendEndpoint"].map(value).into(),
+        parameters: ["JwtIssuer", "JwksUrl", "MskClusterArn", "OtlpBackendEndpoint", "PaymentTokenKeys"]
+            .map(value)
+            .into(),
     }
 }
 

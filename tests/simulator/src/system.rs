@@ -33,6 +33,8 @@ use stream::Stream;
 
 /// How long the payment function waits for the provider.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(2);
+/// What Lambda gives order-recovery for a run.
+const RECOVERY_TIME: Duration = Duration::from_secs(30);
 /// How many invocations of notification-delivery run at the same time.
 const DELIVERY_CONCURRENCY: usize = 2;
 
@@ -87,7 +89,9 @@ impl System {
         let payment_function = Mutation::mutate_payment(mutation, payment_function);
 
         let orders = order::Store::new(client.clone(), names.orders.clone());
-        let saga = Saga::new(orders, service("inventory", inventory_function)?, service("payment", payment_function)?);
+        let keys = "c2ltdWxhdG9yc2ltdWxhdG9yc2ltdWxhdG9yc2ltdWw=".parse().map_err(anyhow::Error::msg)?;
+        let services = (service("inventory", inventory_function)?, service("payment", payment_function)?);
+        let saga = Saga::new(orders, services.0, services.1, keys);
         let saga = saga.with_clock(clock::now);
         let order_app = Mutation::mutate_order(mutation, order::http::app(saga.clone()));
 
@@ -124,7 +128,7 @@ impl System {
     /// Invokes order-recovery once.
     pub(crate) async fn recover(&self) {
         let saga = self.saga.clone();
-        let recovery = async move { order::recovery::recover(&saga, clock::now()).await };
+        let recovery = async move { order::recovery::recover(&saga, clock::now(), RECOVERY_TIME).await };
         let recovered = self.simulation.invoke("order-recovery", recovery).await;
         self.simulation.log("recovered", || format!("{recovered:?}"));
     }

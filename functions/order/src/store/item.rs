@@ -7,13 +7,31 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use telemetry::propagation::Carrier;
 use wire::order::PricedLine;
-use wire::{Currency, Money, OrderEventType, OrderId, OrderStatus, PaymentToken, ProductId, UnitPrice, UserId};
+use wire::{Currency, Money, OrderEventType, OrderId, OrderStatus, ProductId, UnitPrice, UserId};
 
 use crate::Order;
 use crate::order::OutboxEvent;
+use crate::sealed_token::SealedToken;
 
-/// The hash key of the sparse index. All unfinished orders share one value, because there are few at a time.
+/// The name of the sparse index of unfinished orders, and of its hash key.
 pub(super) const UNFINISHED: &str = "unfinished";
+
+/// The hash key of the orders in quarantine.
+pub(super) const QUARANTINE: &str = "quarantine";
+
+/// How many hash keys the unfinished orders are spread over. DynamoDB takes 1,000 write units per second for one key, and an
+/// order is written to the index twice.
+const PARTITIONS: u8 = 8;
+
+/// The hash keys of the unfinished orders.
+pub(super) fn partitions() -> impl Iterator<Item = String> {
+    (0..PARTITIONS).map(|number| format!("{UNFINISHED}#{number}"))
+}
+
+/// The hash key of an order while it is unfinished.
+pub(super) fn partition(id: OrderId) -> String {
+    format!("{UNFINISHED}#{}", id.spread() % PARTITIONS)
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OrderItem {
@@ -24,7 +42,7 @@ pub(super) struct OrderItem {
     amount_minor: i64,
     currency: Currency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    payment_token: Option<PaymentToken>,
+    payment_token: Option<SealedToken>,
     #[serde(serialize_with = "sortable")]
     created_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +59,8 @@ pub(super) struct OrderItem {
     deadline_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantine: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,7 +91,8 @@ fn sortable<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Nanos, true))
 }
 
-pub(super) fn key(id: OrderId) -> HashMap<String, AttributeValue> {
+/// The primary key of an order. The text need not be an id: an operator may have written it.
+pub(super) fn key(id: impl ToString) -> HashMap<String, AttributeValue> {
     HashMap::from([("order_id".into(), AttributeValue::S(id.to_string()))])
 }
 
@@ -107,9 +128,10 @@ impl From<&Order> for OrderItem {
             events: order.events.iter().map(OutboxEventItem::from).collect(),
             relayed: order.relayed,
             lease_ms: order.lease.map(|lease| lease.timestamp_millis()),
-            unfinished: order.deadline.map(|_| UNFINISHED.into()),
+            unfinished: order.deadline.map(|_| partition(order.id)),
             deadline_ms: order.deadline.map(|deadline| deadline.timestamp_millis()),
             attempts: order.attempts,
+            quarantine: order.quarantine.clone(),
         }
     }
 }
@@ -145,6 +167,7 @@ impl TryFrom<OrderItem> for Order {
             lease: item.lease_ms.and_then(DateTime::from_timestamp_millis),
             deadline: item.deadline_ms.and_then(DateTime::from_timestamp_millis),
             attempts: item.attempts,
+            quarantine: item.quarantine,
         })
     }
 }

@@ -71,8 +71,11 @@ impl Store {
             let batch = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build()?;
             let got = self.client.batch_get_item().request_items(&self.table, batch).send().await?;
             for item in got.responses.into_iter().flat_map(HashMap::into_values).flatten() {
-                let order = order(item)?;
-                found.insert(order.id, order);
+                match order(item) {
+                    Ok(order) => drop(found.insert(order.id, order)),
+                    // Recovery or an operator has to see to it. The user's other orders can be read.
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "an order cannot be read"),
+                }
             }
             let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
             keys = unprocessed.flat_map(|unprocessed| unprocessed.keys).collect();

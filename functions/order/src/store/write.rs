@@ -13,12 +13,12 @@ use telemetry::propagation;
 use wire::{OrderId, OrderStatus};
 
 use crate::order::{LEASE, OutboxEvent, RECOVERY_DELAY};
-use crate::store::item::{OrderItem, OutboxEventItem, UNFINISHED, key, millis};
+use crate::store::item::{OrderItem, OutboxEventItem, key, millis, partition};
 use crate::store::{Store, order};
 use crate::{Order, Phase, Transition, is_terminal};
 
 /// The longest time between two attempts of order-recovery at one order.
-const MAX_RECOVERY_DELAY: Duration = Duration::minutes(10);
+pub(super) const MAX_RECOVERY_DELAY: Duration = Duration::minutes(10);
 
 impl Store {
     /// Records a new order, and returns whether it was written: `false` if there is an order with its id.
@@ -48,12 +48,14 @@ impl Store {
         for (name, status) in values {
             update = update.expression_attribute_values(name, status);
         }
-        let mut set = String::from("SET #status = :to");
-        if transition.reopens() {
+        let (mut set, mut remove) = (String::from("SET #status = :to"), Vec::new());
+        // An order that gets on is no longer one that recovery cannot process.
+        if transition.reopens() || order.quarantine.is_some() {
             update = update
-                .expression_attribute_values(":unfinished", AttributeValue::S(UNFINISHED.into()))
+                .expression_attribute_values(":unfinished", AttributeValue::S(partition(order.id)))
                 .expression_attribute_values(":deadline", millis(now + RECOVERY_DELAY));
             set += ", unfinished = :unfinished, deadline_ms = :deadline";
+            remove.extend(["attempts", "quarantine"]);
         }
         if let Phase::Terminal(event_type) = Phase::of(target) {
             let trace_context = propagation::inject(&tracing::Span::current());
@@ -62,7 +64,11 @@ impl Store {
             update = update
                 .expression_attribute_values(":event", AttributeValue::L(vec![event]))
                 .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
-            set += ", events = list_append(if_not_exists(events, :none), :event) REMOVE lease_ms";
+            set += ", events = list_append(if_not_exists(events, :none), :event)";
+            remove.extend(["lease_ms", "payment_token"]);
+        }
+        if !remove.is_empty() {
+            set += &format!(" REMOVE {}", remove.join(", "));
         }
         match updated(update.update_expression(set).send().await)? {
             Some(order) => Ok(order),
@@ -87,14 +93,16 @@ impl Store {
     /// `None` if another attempt has the lease, or no work is left. The write is also a record of the table's stream, so the relay
     /// sees the order again.
     pub async fn acquire_lease_if_due(&self, order: &Order, now: DateTime<Utc>) -> anyhow::Result<Option<Order>> {
-        let Some(deadline) = order.deadline.filter(|deadline| *deadline <= now) else { return Ok(None) };
-        let delay = (RECOVERY_DELAY * 2_i32.pow(order.attempts.min(5))).min(MAX_RECOVERY_DELAY);
+        let deadline = order.deadline.filter(|deadline| *deadline <= now && order.quarantine.is_none());
+        let Some(deadline) = deadline else { return Ok(None) };
         let update = self
             .update(order.id)
             .update_expression("SET lease_ms = :lease, deadline_ms = :next, attempts = :attempts")
-            .condition_expression("deadline_ms = :seen AND (attribute_not_exists(lease_ms) OR lease_ms <= :now)")
+            .condition_expression(
+                "deadline_ms = :seen AND attribute_not_exists(quarantine) AND (attribute_not_exists(lease_ms) OR lease_ms <= :now)",
+            )
             .expression_attribute_values(":lease", millis(now + LEASE))
-            .expression_attribute_values(":next", millis(now + delay))
+            .expression_attribute_values(":next", millis(now + recovery_delay(order.attempts)))
             .expression_attribute_values(":attempts", AttributeValue::N((order.attempts + 1).to_string()))
             .expression_attribute_values(":seen", millis(deadline))
             .expression_attribute_values(":now", millis(now));
@@ -123,7 +131,7 @@ impl Store {
         let terminal: Vec<_> = OrderStatus::VARIANTS.iter().copied().filter(|status| is_terminal(*status)).collect();
         let (terminal, values) = status_list("terminal", &terminal)?;
         let mut last = acknowledge(
-            "SET relayed = :sequence REMOVE unfinished, deadline_ms, lease_ms",
+            "SET relayed = :sequence REMOVE unfinished, deadline_ms, lease_ms, attempts, quarantine",
             &format!("{NOT_RECORDED} AND size(events) = :sequence AND #current IN ({terminal})"),
         )
         .expression_attribute_names("#current", "status");
@@ -137,10 +145,15 @@ impl Store {
     }
 
     /// An update of an order's item that returns the item as it is afterwards.
-    fn update(&self, id: OrderId) -> UpdateItemFluentBuilder {
+    pub(super) fn update(&self, id: impl ToString) -> UpdateItemFluentBuilder {
         let update = self.client.update_item().table_name(&self.table).set_key(Some(key(id)));
         update.return_values(ReturnValue::AllNew)
     }
+}
+
+/// The time between an attempt of order-recovery at an order and the next one.
+fn recovery_delay(attempts: u32) -> Duration {
+    (RECOVERY_DELAY * 2_i32.pow(attempts.min(5))).min(MAX_RECOVERY_DELAY)
 }
 
 /// The operands of a condition `#status IN (…)`, and their values by name.
@@ -162,5 +175,17 @@ where
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
             _ => Err(error.into()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::MAX_ATTEMPTS;
+
+    #[test]
+    fn recovery_tries_to_finish_an_order_for_a_day() {
+        let last_attempt = (0..MAX_ATTEMPTS - 1).map(recovery_delay).sum::<Duration>() + RECOVERY_DELAY;
+        assert_eq!(last_attempt.num_hours(), 24);
     }
 }

@@ -1,5 +1,7 @@
 //! Cancelling an order.
 
+use chrono::{Duration, Utc};
+
 use crate::fixture::{DECLINED, Fixture, ORDER};
 use crate::services::{Call, Fault};
 
@@ -78,4 +80,17 @@ async fn order_whose_reservation_has_expired_is_refunded() {
     assert_eq!(answer.short(), (409, "conflict"), "{answer:?}");
     assert_eq!(fixture.get(placed.order_id()).await.body["status"], "CANCELLED");
     assert_eq!(fixture.services.state().charges[placed.order_id()], "REFUNDED");
+}
+
+#[tokio::test]
+async fn confirmed_order_can_be_cancelled_for_24_hours() {
+    let mut fixture = Fixture::with_stock(4).await;
+    let [early, late] = [fixture.place(None, ORDER).await, fixture.place(None, ORDER).await];
+    fixture.set_clock(|| Utc::now() + Duration::minutes(24 * 60 - 1));
+    assert_eq!(fixture.cancel(early.order_id()).await.short(), (200, "CANCELLED"));
+    fixture.set_clock(|| Utc::now() + Duration::minutes(24 * 60 + 1));
+    let refused = fixture.cancel(late.order_id()).await;
+    assert_eq!(refused.short(), (409, "conflict"));
+    assert_eq!(refused.body["detail"], "an order can be cancelled for 24 h after its confirmation");
+    assert_eq!(fixture.cancel(early.order_id()).await.short(), (200, "CANCELLED"), "a repeated request");
 }

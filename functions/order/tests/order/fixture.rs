@@ -1,11 +1,12 @@
 //! The fixture of the tests: a saga over an emulated DynamoDB and a fake of the two services.
 
 use aws_lambda_events::dynamodb::Event;
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
-use order::{Order, Saga, Store, http};
+use order::{Order, Saga, Store, TokenKeys, http};
 use serde_json::{Value, json};
 use test_dynamodb::TestDynamoDb;
 use tower::ServiceExt as _;
@@ -18,6 +19,9 @@ pub(crate) const ORDER: &str = r#"{"user_id":"USER-001","product_id":"PROD-123",
 /// The same order with a card that is declined.
 pub(crate) const DECLINED: &str =
     r#"{"user_id":"USER-001","product_id":"PROD-123","quantity":2,"payment_token":"tok_decline_expired_card"}"#;
+
+/// More time than any run of recovery here needs.
+pub(crate) const RUN: std::time::Duration = std::time::Duration::from_secs(300);
 
 pub(crate) struct Fixture {
     pub(crate) services: Services,
@@ -34,12 +38,16 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+pub(crate) fn token_keys() -> TokenKeys {
+    "dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q=".parse().unwrap()
+}
+
 impl Fixture {
     /// A system with this many units of the product.
     pub(crate) async fn with_stock(stock: u64) -> Self {
         let (services, dynamodb) = (Services::with_stock(stock), TestDynamoDb::start().await.unwrap());
         let store = Store::new(dynamodb.client.clone(), dynamodb.table("OrdersTable").unwrap());
-        let saga = Saga::new(store, services.service("inventory"), services.service("payment"));
+        let saga = Saga::new(store, services.service("inventory"), services.service("payment"), token_keys());
         Self { services, saga, dynamodb }
     }
 
@@ -71,6 +79,15 @@ impl Fixture {
 
     pub(crate) async fn order(&self, id: &str) -> Order {
         self.saga.store.order(id.parse::<OrderId>().unwrap()).await.unwrap().unwrap()
+    }
+
+    /// Changes an attribute of an order's item, as another version of the code or an operator would.
+    pub(crate) async fn edit(&self, order: &str, name: &str, value: AttributeValue) {
+        let update = self.dynamodb.client.update_item().table_name(self.dynamodb.table("OrdersTable").unwrap());
+        let update =
+            update.key("order_id", AttributeValue::S(order.to_owned())).update_expression("SET #name = :value");
+        let update = update.expression_attribute_names("#name", name).expression_attribute_values(":value", value);
+        update.send().await.unwrap();
     }
 
     /// Gives the saga another clock.

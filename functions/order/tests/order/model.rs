@@ -11,7 +11,7 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use wire::OrderId;
 use wire::OrderStatus::{self, Cancelled, Cancelling, Confirmed, Paid, PaymentFailed, Pending, Rejected, Reserved};
 
-use crate::fixture::{Answer, Fixture};
+use crate::fixture::{Answer, Fixture, RUN};
 use crate::services::{Call, Fault};
 
 /// The expected state.
@@ -239,7 +239,7 @@ impl StateMachineTest for Real {
                 fixture.services.fail(faults);
                 // Every order's next deadline has passed by then.
                 *now += Duration::minutes(11);
-                runtime.block_on(recover(&fixture.saga, *now)).unwrap();
+                runtime.block_on(recover(&fixture.saga, *now, RUN)).unwrap();
             }
         }
         real

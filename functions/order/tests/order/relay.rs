@@ -8,7 +8,7 @@ use order::relay::{Topic, relay};
 use telemetry::propagation::Carrier;
 use wire::{OrderEvent, OrderEventType};
 
-use crate::fixture::{Fixture, ORDER, late};
+use crate::fixture::{Fixture, ORDER, RUN, late};
 
 /// A topic in memory. Its broker can be made unavailable.
 #[derive(Default)]
@@ -73,9 +73,9 @@ async fn event_whose_stream_record_was_lost_is_sent_after_recovery() {
     let (fixture, topic) = (Fixture::with_stock(2).await, Memory::default());
     let placed = fixture.place(None, ORDER).await;
     // The stream record was lost. Recovery finds the order, which is in a terminal state, and writes to it.
-    assert_eq!(recover(&fixture.saga, late()).await.unwrap().finished, 1);
+    assert_eq!(recover(&fixture.saga, late(), RUN).await.unwrap().finished, 1);
     assert_eq!(fixture.order(placed.order_id()).await.attempts, 1);
     relay(&fixture.saga.store, &topic, fixture.stream().await).await.unwrap();
     assert_eq!(topic.events(), [(1, OrderEventType::Confirmed)]);
-    assert_eq!(recover(&fixture.saga, late() + chrono::Duration::hours(1)).await.unwrap().finished, 0);
+    assert_eq!(recover(&fixture.saga, late() + chrono::Duration::hours(1), RUN).await.unwrap().finished, 0);
 }

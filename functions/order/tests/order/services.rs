@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) charged: HashMap<String, u32>,
     /// The calls that fail at present.
     pub(crate) faults: HashMap<Call, Fault>,
+    /// Whether no call is answered.
+    pub(crate) hang: bool,
     /// All calls that were received.
     pub(crate) calls: Vec<Call>,
 }
@@ -75,8 +77,13 @@ impl Services {
     pub(crate) fn service(&self, name: &'static str) -> Service {
         let services = self.clone();
         let answer = move |request: Request<Bytes>| {
-            let answer = services.answer(&request);
-            async move { answer }
+            let services = services.clone();
+            async move {
+                if services.state().hang {
+                    return std::future::pending().await;
+                }
+                services.answer(&request)
+            }
         };
         let transport: Transport = BoxCloneSyncService::new(tower::service_fn(answer));
         Service::with_transport(name, format!("http://{name}/").parse().unwrap(), transport)

@@ -1,13 +1,15 @@
 //! The orders table.
 
 use chrono::{Duration, Utc};
-use order::{LEASE, Order, RECOVERY_DELAY, Transition, is_terminal};
+use order::recovery::recover;
+use order::{LEASE, Order, RECOVERY_DELAY, SealedToken, Transition, is_terminal};
 use strum::VariantArray as _;
 use wire::inventory::Product;
 use wire::order::PlaceOrder;
 use wire::{OrderEventType, OrderId, OrderStatus, UnitPrice};
 
-use crate::fixture::{Fixture, ORDER};
+use crate::fixture::{DECLINED, Fixture, ORDER, RUN, late};
+use crate::services::{Call, Fault};
 
 /// The tutorial's order, not recorded yet.
 pub(crate) fn order() -> Order {
@@ -69,15 +71,15 @@ async fn order_is_in_the_index_until_its_last_event_is_relayed() {
     let placed = order();
     store.create(&placed).await.unwrap();
     let due = async || store.due(now + RECOVERY_DELAY + Duration::seconds(1), 9).await.unwrap();
-    assert_eq!(store.due(now, 9).await.unwrap(), [], "a new order belongs to its request");
-    assert_eq!(due().await, [placed.id]);
+    assert_eq!(store.due(now, 9).await.unwrap(), [""; 0], "a new order belongs to its request");
+    assert_eq!(due().await, [placed.id.to_string()]);
     let rejected = store.record(&placed, Transition::Rejected, now).await.unwrap();
-    assert_eq!(due().await, [placed.id], "its event is not relayed");
+    assert_eq!(due().await, [placed.id.to_string()], "its event is not relayed");
     store.relayed(placed.id, 2).await.unwrap();
-    assert_eq!(due().await, [placed.id], "there is no second event");
+    assert_eq!(due().await, [placed.id.to_string()], "there is no second event");
     store.relayed(placed.id, 1).await.unwrap();
     store.relayed(placed.id, 1).await.unwrap();
-    assert_eq!(due().await, []);
+    assert_eq!(due().await, [""; 0]);
     let order = store.order(placed.id).await.unwrap().unwrap();
     assert_eq!((order.relayed, order.deadline, order.events), (1, None, rejected.events));
 
@@ -88,10 +90,10 @@ async fn order_is_in_the_index_until_its_last_event_is_relayed() {
     let confirmed = store.record(&reserved, Transition::Confirmed, now).await.unwrap();
     let cancelling = store.record(&confirmed, Transition::Cancelling, now).await.unwrap();
     store.relayed(placed.id, 1).await.unwrap();
-    assert_eq!(due().await, [placed.id], "it is not in a terminal state");
+    assert_eq!(due().await, [placed.id.to_string()], "it is not in a terminal state");
     store.record(&cancelling, Transition::Cancelled, now).await.unwrap();
     store.relayed(placed.id, 2).await.unwrap();
-    assert_eq!(due().await, []);
+    assert_eq!(due().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -105,7 +107,7 @@ async fn transition_from_a_terminal_state_puts_the_order_back_into_the_index() {
             let after = store.record(&relayed, *transition, now).await.unwrap();
             assert!(after.deadline.is_some(), "recovery does not find an order after {transition:?} from {source:?}");
             let due = store.due(now + RECOVERY_DELAY, 9).await.unwrap();
-            assert!(due.contains(&relayed.id), "{transition:?} from {source:?}");
+            assert!(due.contains(&relayed.id.to_string()), "{transition:?} from {source:?}");
         }
     }
 }
@@ -138,4 +140,31 @@ async fn only_one_attempt_at_a_time_has_the_lease() {
         None,
         "an attempt that read an older deadline is too late"
     );
+}
+
+#[tokio::test]
+async fn payment_token_is_removed_when_the_order_ends() {
+    let fixture = Fixture::with_stock(0).await;
+    let (store, now) = (&fixture.saga.store, Utc::now());
+    let payment_token: SealedToken = serde_json::from_value("c2VhbGVk".into()).unwrap();
+    for transition in [Transition::Rejected, Transition::Declined, Transition::Confirmed, Transition::Cancelled] {
+        let status = transition.sources()[0];
+        let order = Order { status, payment_token: Some(payment_token.clone()), ..order() };
+        store.create(&order).await.unwrap();
+        assert!(store.order(order.id).await.unwrap().unwrap().payment_token.is_some());
+        assert_eq!(store.record(&order, transition, now).await.unwrap().payment_token, None, "{transition:?}");
+    }
+}
+
+#[tokio::test]
+async fn payment_token_is_never_recorded_in_clear() {
+    let fixture = Fixture::with_stock(2).await;
+    fixture.services.fail([(Call::Charge, Fault::Before), (Call::Query, Fault::Before)]);
+    let placed = fixture.place(None, DECLINED).await;
+    assert_eq!(placed.short(), (202, "RESERVED"));
+    let item = format!("{:?}", fixture.items().await);
+    assert!(item.contains("payment_token") && !item.contains("tok_decline"), "{item}");
+    fixture.services.fail([]);
+    assert_eq!(recover(&fixture.saga, late(), RUN).await.unwrap().finished, 1);
+    assert_eq!(fixture.get(placed.order_id()).await.short(), (200, "PAYMENT_FAILED"), "the provider got the token");
 }

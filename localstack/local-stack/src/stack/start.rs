@@ -209,6 +209,9 @@ fn kafka_only(mut functions: Vec<Function>) -> Vec<Function> {
     functions
 }
 
+/// The key for payment tokens, for local runs only: 32 bytes in base64.
+const PAYMENT_TOKEN_KEY: &str = "bG9jYWwgcnVucyBvbmx5LCBub3QgZm9yIHBheW1lbnQ=";
+
 /// The values of template.yaml's parameters on this machine.
 ///
 /// # Errors
@@ -220,6 +223,7 @@ pub fn parameters(resources: &Resources, config: &Config) -> Result<BTreeMap<Str
         ("JwtAudience", token::AUDIENCE.to_owned()),
         ("JwksUrl", token::Signer::local()?.jwks_url()),
         ("MskClusterArn", cluster),
+        ("PaymentTokenKeys", PAYMENT_TOKEN_KEY.to_owned()),
         // For the collector layer. The local collector has its own configuration.
         ("OtlpBackendEndpoint", String::new()),
         // There is no VPC here.
