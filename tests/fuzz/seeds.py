@@ -22,7 +22,9 @@ CLAIMS = {
 }
 TUTORIAL = {"user_id": "USER-001", "product_id": "PROD-123", "quantity": 2, "amount": 199.99}
 LIST = {"user_id": "USER-001", "items": [{"product_id": "PROD-123", "quantity": 2}], "payment_token": "tok_approve"}
-PRODUCT = {"name": "Widget", "unit_price": 99.995, "currency": "USD", "available": 9, "shards": 2}
+PRODUCT = {"name": "Widget", "unit_price": 99.995, "currency": "USD", "shards": 2}
+MOVEMENT = {"movement_id": "DELIVERY-17", "kind": "received", "quantity": 9, "reason": "delivery 17"}
+RECORD = {"movement": MOVEMENT, "recorded_by": "CLERK"}
 
 
 def tokens():
@@ -47,7 +49,7 @@ def tokens():
 
 def bodies():
     """The bodies of requests, and the values of Kafka records and SQS messages."""
-    yield from map(json.dumps, (TUTORIAL, LIST, PRODUCT))
+    yield from map(json.dumps, (TUTORIAL, LIST, PRODUCT, MOVEMENT, RECORD))
     for event in map(json.loads, events()):
         if body := event.get("body"):
             yield base64.b64decode(body).decode() if event.get("isBase64Encoded") else body

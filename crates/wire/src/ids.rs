@@ -81,6 +81,13 @@ external_id!(
     "PROD-123"
 );
 
+external_id!(
+    /// A movement of stock. The caller chooses it: it is the movement's idempotency key.
+    MovementId,
+    "movement_id",
+    "DELIVERY-2026-117"
+);
+
 /// An order: a UUIDv7 (RFC 9562, section 5.7), or a UUIDv5 (section 5.5) derived from an Idempotency-Key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]

@@ -41,6 +41,9 @@ pub enum ProblemType {
     /// 409: the first request with this Idempotency-Key is still in progress; retry later.
     #[serde(rename = "urn:order-system:problem:request-in-flight")]
     RequestInFlight,
+    /// 412: it has changed, or it exists already: `If-Match` or `If-None-Match` does not hold.
+    #[serde(rename = "urn:order-system:problem:precondition-failed")]
+    PreconditionFailed,
     /// 413: the body is too large.
     #[serde(rename = "urn:order-system:problem:payload-too-large")]
     PayloadTooLarge,
@@ -56,6 +59,9 @@ pub enum ProblemType {
     /// 422: the Idempotency-Key was already used with a different body.
     #[serde(rename = "urn:order-system:problem:idempotency-key-reused")]
     IdempotencyKeyReused,
+    /// 428: the request needs `If-Match` or `If-None-Match`.
+    #[serde(rename = "urn:order-system:problem:precondition-required")]
+    PreconditionRequired,
     /// 429: the principal has exceeded its rate limit; retry after `Retry-After`. The type is defined by the [IETF draft].
     ///
     /// [IETF draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
@@ -80,7 +86,7 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// Every type that is sent, sorted by status. Not in the list: [`Self::Other`].
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::InvalidToken,
@@ -91,11 +97,13 @@ impl ProblemType {
         Self::OutOfStock,
         Self::Conflict,
         Self::RequestInFlight,
+        Self::PreconditionFailed,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::Unprocessable,
         Self::AmountMismatch,
         Self::IdempotencyKeyReused,
+        Self::PreconditionRequired,
         Self::QuotaExceeded,
         Self::HeadersTooLarge,
         Self::Internal,
@@ -113,9 +121,11 @@ impl ProblemType {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::OutOfStock | Self::Conflict | Self::RequestInFlight => 409,
+            Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Unprocessable | Self::AmountMismatch | Self::IdempotencyKeyReused => 422,
+            Self::PreconditionRequired => 428,
             Self::QuotaExceeded => 429,
             Self::HeadersTooLarge => 431,
             Self::Internal | Self::Other => 500,
@@ -136,11 +146,13 @@ impl ProblemType {
             Self::OutOfStock => "Not enough stock",
             Self::Conflict => "Not possible in the current state",
             Self::RequestInFlight => "A request with this Idempotency-Key is in progress",
+            Self::PreconditionFailed => "It has changed, or exists already",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body must be application/json",
             Self::Unprocessable => "The request is not valid",
             Self::AmountMismatch => "The amount differs from the catalogue's price",
             Self::IdempotencyKeyReused => "The Idempotency-Key was used with another body",
+            Self::PreconditionRequired => "If-Match or If-None-Match is needed",
             Self::QuotaExceeded => "Request cannot be satisfied as assigned quota has been exceeded",
             Self::HeadersTooLarge => "The headers are too large",
             Self::Internal | Self::Other => "Internal error",

@@ -65,6 +65,16 @@ text!(
 );
 
 text!(
+    /// Why stock was changed: 1 to 200 characters, none of them a control character.
+    Reason,
+    "reason",
+    "1 to 200 characters without control characters",
+    1..=200_usize,
+    r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
+    |c: char| !c.is_control()
+);
+
+text!(
     /// The payment provider's token of a card or an account, never a card number. 1 to 255 printable ASCII characters without
     /// spaces. It is a secret: its `Debug` output does not contain it.
     PaymentToken,
@@ -76,6 +86,12 @@ text!(
 );
 
 impl fmt::Debug for ProductName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

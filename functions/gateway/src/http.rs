@@ -6,6 +6,7 @@ mod api;
 mod forward;
 mod health;
 mod inventory;
+mod movements;
 mod openapi;
 mod orders;
 mod payments;
@@ -34,6 +35,8 @@ fn route_table() -> Api {
         .routes(Access::Scope(ORDERS_WRITE), routes!(orders::cancel))
         .routes(Access::AnyCaller, routes!(inventory::get))
         .routes(Access::Scope(INVENTORY_WRITE), routes!(inventory::put))
+        .routes(Access::Scope(INVENTORY_WRITE), routes!(movements::list))
+        .routes(Access::Scope(INVENTORY_WRITE), routes!(movements::record))
         .routes(Access::Scope(ORDERS_READ), routes!(payments::get))
         .routes(Access::Public, routes!(health::get))
         .undocumented_get(Access::Public, "/openapi.json", openapi::get)

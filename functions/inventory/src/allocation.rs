@@ -48,6 +48,24 @@ pub(crate) fn split(units: u32, shards: u16) -> impl Iterator<Item = u32> {
     (0..shards).map(move |shard| units / shards + u32::from(shard < units % shards))
 }
 
+/// Gives `new` further shards their part of the stock. Returns the units that each present shard gives, and those that each new one
+/// receives.
+pub(crate) fn spread(stock: &[u32], new: usize) -> (Vec<u32>, Vec<u32>) {
+    let total: u64 = stock.iter().copied().map(u64::from).sum();
+    let target = u32::try_from(total / (stock.len() + new).max(1) as u64).unwrap_or(u32::MAX);
+    let mut wanted = u64::from(target) * new as u64;
+    let give = |&units: &u32| {
+        let given = u32::try_from(wanted).unwrap_or(u32::MAX).min(units.saturating_sub(target));
+        wanted -= u64::from(given);
+        given
+    };
+    let given: Vec<u32> = stock.iter().map(give).collect();
+    let pool = given.iter().copied().map(u64::from).sum::<u64>();
+    let received =
+        if new == 0 { Vec::new() } else { split(u32::try_from(pool).unwrap_or(u32::MAX), new as u16).collect() };
+    (given, received)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -88,6 +106,16 @@ mod tests {
                     prop_assert!(most.iter().take(allocated.len() - 1).sum::<u32>() < quantity, "fewer shards would be enough");
                 }
             }
+        }
+
+        #[test]
+        fn spreading_stock_over_new_shards_loses_no_unit(stock in vec(0..1_000_u32, 1..20), new in 0..20_usize) {
+            let (given, received) = spread(&stock, new);
+            prop_assert_eq!((given.len(), received.len()), (stock.len(), new));
+            prop_assert_eq!(given.iter().sum::<u32>(), received.iter().sum::<u32>());
+            prop_assert!(given.iter().zip(&stock).all(|(given, units)| given <= units));
+            let average = stock.iter().sum::<u32>() / (stock.len() + new) as u32;
+            prop_assert!(received.iter().all(|&units| units == average));
         }
 
         #[test]

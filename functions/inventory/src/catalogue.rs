@@ -1,4 +1,4 @@
-//! The catalogue: reading a product, and creating or changing one.
+//! The catalogue: reading a product, and creating or changing its entry.
 
 use std::collections::HashMap;
 
@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use wire::ProductId;
 use wire::inventory::{Product, PutProduct};
 
-use crate::allocation::split;
+use crate::allocation::spread;
 use crate::backoff::Backoff;
 use crate::expire::settle_expired;
+use crate::precondition::Precondition;
 use crate::stock::StockedProduct;
 use crate::store::{number, shard_key, text, update_write};
 use crate::{StockError, Store};
@@ -28,24 +29,36 @@ pub async fn product(store: &Store, id: &ProductId) -> anyhow::Result<Option<Pro
     product.into_wire().map(Some)
 }
 
-/// Creates a product or changes it. The available units are divided evenly over the shards; the reserved and sold units stay.
+/// Creates a product without stock, or changes its catalogue entry, if the precondition holds. New shards get their part of the
+/// units that can be ordered.
+///
+/// An entry that is already as requested is returned as it is, whatever the precondition: the request may be a repetition whose
+/// first answer was lost (RFC 9110, section 13.1.1).
 pub async fn put_product(
     store: &Store,
     id: &ProductId,
     put: &PutProduct,
+    precondition: &Precondition,
 ) -> anyhow::Result<Result<Product, StockError>> {
     let mut backoff = Backoff::new();
     loop {
-        let current = store.product(id).await?.map(|product| product.shard_count());
-        let shards = put.shards.or(current).unwrap_or(1);
-        if let Some(current) = current.filter(|current| shards < *current) {
-            return Ok(Err(StockError::FewerShards { product_id: id.clone(), shards: current }));
+        let current = store.product(id).await?;
+        if let Some(current) = current.as_ref().filter(|current| current.has_entry(put)) {
+            return current.clone().into_wire().map(Ok);
         }
-        let writes = (0..shards).zip(split(put.available, shards)).map(|(shard, units)| match shard {
-            0 => write_first_shard(store, id, put, units, shards, current),
-            _ => write_further_shard(store, id, shard, units),
-        });
-        let writes = writes.collect::<anyhow::Result<Vec<_>>>()?;
+        if !precondition.holds_for(current.as_ref().map(|current| current.version)) {
+            return Ok(Err(StockError::PreconditionFailed(id.clone())));
+        }
+        let writes = match &current {
+            None => create(store, id, put)?,
+            Some(current) => {
+                let shards = current.shard_count();
+                if put.shards.is_some_and(|wanted| wanted < shards) {
+                    return Ok(Err(StockError::FewerShards { product_id: id.clone(), shards }));
+                }
+                change(store, current, put)?
+            }
+        };
         if store.write(&writes).await? {
             return existing_product(store, id).await?.into_wire().map(Ok);
         }
@@ -57,45 +70,78 @@ async fn existing_product(store: &Store, id: &ProductId) -> anyhow::Result<Stock
     store.product(id).await?.with_context(|| format!("product {id} has disappeared"))
 }
 
-/// Writes the item that has the catalogue entry and the first shard, if the number of shards is still `current` (`None`: the
-/// product is new).
-fn write_first_shard(
-    store: &Store,
-    id: &ProductId,
-    put: &PutProduct,
-    units: u32,
-    shards: u16,
-    current: Option<u16>,
-) -> anyhow::Result<TransactWriteItem> {
-    let entry = "#name = :name, unit_price_millis = :price, currency = :currency, shards = :shards";
-    let update = set_stock(store, id, 0, units, entry)
+/// The writes that create a product without stock, if there is none with the id.
+fn create(store: &Store, id: &ProductId, put: &PutProduct) -> anyhow::Result<Vec<TransactWriteItem>> {
+    let shards = put.shards.unwrap_or(1);
+    let first = set_entry(new_shard(store, id, 0, 0, &format!("units = :zero, {ENTRY}")), put, shards, 1);
+    let further = (1..shards).map(|shard| update_write(further_shard(store, id, shard, 0)));
+    std::iter::once(update_write(first)).chain(further).collect()
+}
+
+/// The writes that change a catalogue entry, if it is still the same version. Only new shards touch the stock: they get units of
+/// the present shards, if those still have them.
+fn change(store: &Store, current: &StockedProduct, put: &PutProduct) -> anyhow::Result<Vec<TransactWriteItem>> {
+    let (id, known) = (&current.id, current.shard_count());
+    let shards = put.shards.unwrap_or(known);
+    let stock: Vec<u32> = current.shards.iter().map(|shard| shard.stock).collect();
+    let (given, received) = spread(&stock, usize::from(shards - known));
+
+    let unchanged = match current.version {
+        0 => "attribute_exists(pk) AND attribute_not_exists(version)",
+        _ => "version = :known",
+    };
+    let take = |shard: u16, units: u32| {
+        store.update(shard_key(id, shard)).expression_attribute_values(":given", number(units))
+    };
+    let first = match given.first() {
+        Some(&units) if units > 0 => take(0, units)
+            .update_expression(format!("SET stock = stock - :given, {ENTRY}"))
+            .condition_expression(format!("{unchanged} AND stock >= :given")),
+        _ => store.update(shard_key(id, 0)).update_expression(format!("SET {ENTRY}")).condition_expression(unchanged),
+    };
+    let first = match current.version {
+        0 => first,
+        known => first.expression_attribute_values(":known", number(known)),
+    };
+    let mut writes = vec![update_write(set_entry(first, put, shards, current.version + 1))?];
+    for (shard, units) in (1..known).zip(given.into_iter().skip(1)).filter(|(_, units)| *units > 0) {
+        let taken = take(shard, units).update_expression("SET stock = stock - :given");
+        writes.push(update_write(taken.condition_expression("stock >= :given"))?);
+    }
+    for (shard, units) in (known..shards).zip(received) {
+        writes.push(update_write(further_shard(store, id, shard, units))?);
+    }
+    Ok(writes)
+}
+
+/// The assignments that [`set_entry`] gives their values.
+const ENTRY: &str =
+    "#name = :name, unit_price_millis = :price, currency = :currency, shards = :shards, version = :version";
+
+fn set_entry(update: UpdateBuilder, put: &PutProduct, shards: u16, version: u64) -> UpdateBuilder {
+    update
         .expression_attribute_names("#name", "name")
         .expression_attribute_values(":name", text(put.name.as_str()))
         .expression_attribute_values(":price", number(put.unit_price.millis()))
         .expression_attribute_values(":currency", text(&put.currency))
-        .expression_attribute_values(":shards", number(shards));
-    update_write(match current {
-        None => update.condition_expression("attribute_not_exists(pk)"),
-        Some(current) => update
-            .condition_expression("attribute_not_exists(shards) OR shards = :known")
-            .expression_attribute_values(":known", number(current)),
-    })
+        .expression_attribute_values(":shards", number(shards))
+        .expression_attribute_values(":version", number(version))
 }
 
-fn write_further_shard(store: &Store, id: &ProductId, shard: u16, units: u32) -> anyhow::Result<TransactWriteItem> {
-    let update = set_stock(store, id, shard, units, "#shard = :shard")
+fn further_shard(store: &Store, id: &ProductId, shard: u16, units: u32) -> UpdateBuilder {
+    new_shard(store, id, shard, units, "#shard = :shard")
         .expression_attribute_names("#shard", "shard")
-        .expression_attribute_values(":shard", number(shard));
-    update_write(update)
+        .expression_attribute_values(":shard", number(shard))
 }
 
-/// Sets a shard's `stock`, and with it the attributes that `and_set` assigns.
-fn set_stock(store: &Store, id: &ProductId, shard: u16, units: u32, and_set: &str) -> UpdateBuilder {
-    let stock = "product_id = :id, stock = :stock, reserved = if_not_exists(reserved, :zero), \
-                 sold = if_not_exists(sold, :zero), holds = if_not_exists(holds, :none)";
+/// Creates a shard with its stock, and with the attributes that `also` assigns, if the item does not exist.
+fn new_shard(store: &Store, id: &ProductId, shard: u16, units: u32, also: &str) -> UpdateBuilder {
     store
         .update(shard_key(id, shard))
-        .update_expression(format!("SET {stock}, {and_set}"))
+        .update_expression(format!(
+            "SET product_id = :id, stock = :stock, reserved = :zero, sold = :zero, holds = :none, {also}"
+        ))
+        .condition_expression("attribute_not_exists(pk)")
         .expression_attribute_values(":id", text(id))
         .expression_attribute_values(":stock", number(units))
         .expression_attribute_values(":zero", number(0))

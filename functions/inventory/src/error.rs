@@ -1,6 +1,7 @@
 //! Why a request was rejected.
 
-use wire::ProductId;
+use wire::movement::MAX_UNITS;
+use wire::{MovementId, ProductId};
 
 /// Why a request was rejected. Nothing was changed.
 ///
@@ -33,6 +34,9 @@ pub enum StockError {
     /// The order has no reservation of these items that could be confirmed.
     #[error("the order has no reservation of these items")]
     NoReservation,
+    /// The catalogue entry is not the one that the request was made for: it was changed or created meanwhile, or does not exist.
+    #[error("product {0} is not as the precondition says; read it, and send its ETag in If-Match")]
+    PreconditionFailed(ProductId),
     /// A product's number of shards cannot be reduced.
     #[error("{product_id} has {shards} shards, and the number cannot be reduced")]
     FewerShards {
@@ -41,4 +45,26 @@ pub enum StockError {
         /// The number of shards it has.
         shards: u16,
     },
+}
+
+/// Why a movement of stock was rejected. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MovementError {
+    /// The catalogue has no such product.
+    #[error("there is no product {0}")]
+    UnknownProduct(ProductId),
+    /// The product has another movement with this id.
+    #[error("movement {0} was recorded with other content")]
+    OtherContent(MovementId),
+    /// The correction would remove more units than can be ordered. Units that are reserved or sold are not removed.
+    #[error("{requested} units cannot be removed: {available} are available")]
+    BelowZero {
+        /// The units to remove.
+        requested: u32,
+        /// The units available.
+        available: u32,
+    },
+    /// The product would have too many units.
+    #[error("a product can have {MAX_UNITS} units, available, reserved and sold together")]
+    TooManyUnits,
 }

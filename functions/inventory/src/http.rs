@@ -1,44 +1,44 @@
 //! The inventory function's routes.
 
+mod movements;
+mod products;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, http::StatusCode};
 use chassis::http::{Error, Json, Path};
-use wire::inventory::{Deduct, MAX_SHARDS, Product, PutProduct, Reservation, Reserve, Settle};
+use wire::inventory::{Deduct, Reservation, Reserve, Settle};
 use wire::order::{MAX_LINES, MAX_QUANTITY};
 use wire::problem::{Problem, ProblemType};
 use wire::{Line, OrderId, ProductId};
 
-use crate::{StockError, Store, catalogue, deduct, reserve, settle};
+use crate::{MovementError, StockError, Store, deduct, reserve, settle};
 
 /// The function's routes over a store.
 pub fn app(store: Store) -> Router {
-    chassis::http::app(
-        Router::new()
-            .route("/inventory/{product_id}", get(get_product).put(put_product))
-            .route("/inventory/deduct", post(post_deduct))
-            .route("/inventory/reservations", post(post_reservation))
-            .route("/inventory/reservations/{order_id}/confirm", post(post_confirm))
-            .route("/inventory/reservations/{order_id}/release", post(post_release))
-            .with_state(store),
-    )
+    let router = routes().into_iter().fold(Router::new(), |router, (path, handlers)| {
+        let handlers = if hides_product(path) { handlers.merge(products::hidden()) } else { handlers };
+        router.route(path, handlers)
+    });
+    chassis::http::app(router.with_state(store))
 }
 
-async fn get_product(State(store): State<Store>, Path(id): Path<ProductId>) -> Result<Json<Product>, Error> {
-    let product = catalogue::product(&store, &id).await?;
-    product.map(Json).ok_or_else(|| Problem::new(ProblemType::NotFound, format!("there is no product {id}")).into())
+fn routes() -> [(&'static str, MethodRouter<Store>); 6] {
+    [
+        ("/inventory/{product_id}", get(products::get).put(products::put)),
+        ("/inventory/{product_id}/movements", get(movements::list).post(movements::post)),
+        ("/inventory/deduct", post(post_deduct)),
+        ("/inventory/reservations", post(post_reservation)),
+        ("/inventory/reservations/{order_id}/confirm", post(post_confirm)),
+        ("/inventory/reservations/{order_id}/release", post(post_release)),
+    ]
 }
 
-async fn put_product(
-    State(store): State<Store>,
-    Path(id): Path<ProductId>,
-    Json(body): Json<PutProduct>,
-) -> Result<Json<Product>, Error> {
-    if body.shards.is_some_and(|shards| !(1..=MAX_SHARDS).contains(&shards)) {
-        return Err(Problem::new(ProblemType::Unprocessable, format!("shards must be from 1 to {MAX_SHARDS}")).into());
-    }
-    Ok(Json(catalogue::put_product(&store, &id, &body).await??))
+/// Whether a route has the path of a product, as `/inventory/deduct` has, so that no product can have that name.
+fn hides_product(path: &str) -> bool {
+    let name = path.strip_prefix("/inventory/");
+    name.is_some_and(|name| name.parse::<ProductId>().is_ok())
 }
 
 /// A route of the tutorial that this system replaces. Nothing in this system calls it; [`deduct()`] says why it exists.
@@ -98,6 +98,19 @@ impl From<StockError> for Error {
             }
             StockError::Released => ProblemType::Conflict,
             StockError::NoReservation => ProblemType::NotFound,
+            StockError::PreconditionFailed(_) => ProblemType::PreconditionFailed,
+        };
+        Problem::new(kind, error.to_string()).into()
+    }
+}
+
+impl From<MovementError> for Error {
+    fn from(error: MovementError) -> Self {
+        let kind = match &error {
+            MovementError::UnknownProduct(_) => ProblemType::NotFound,
+            MovementError::OtherContent(_) | MovementError::BelowZero { .. } | MovementError::TooManyUnits => {
+                ProblemType::Conflict
+            }
         };
         Problem::new(kind, error.to_string()).into()
     }

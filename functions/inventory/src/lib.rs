@@ -16,6 +16,10 @@
 //! of an expired reservation is therefore one transaction with the move of the expired hold: an order that was told that its
 //! units are held does not lose them.
 //!
+//! The number of units changes only by *movements* ([`record_movement`]), each one transaction with its record, under the
+//! condition that the product has at most [`MAX_UNITS`](wire::movement::MAX_UNITS) in all. The catalogue entry changes by
+//! [`put_product`], which never sets a number of units.
+//!
 //! An order of one line therefore costs 3 write units (while its product's item is no larger than 1 KB). Orders of one line
 //! never fail with a transaction conflict, however many of them buy the same product.
 
@@ -26,6 +30,8 @@ mod deduct;
 mod error;
 mod expire;
 pub mod http;
+mod movements;
+mod precondition;
 mod reservation;
 mod reserve;
 mod settle;
@@ -34,8 +40,10 @@ mod store;
 
 pub use catalogue::{product, put_product};
 pub use deduct::deduct;
-pub use error::StockError;
+pub use error::{MovementError, StockError};
 pub use expire::RESERVATION_LIFETIME;
+pub use movements::{Recorded, record_movement};
+pub use precondition::Precondition;
 pub use reserve::reserve;
 pub use settle::{confirm, release};
 pub use store::Store;

@@ -1,19 +1,23 @@
 //! A product of the catalogue, with its stock.
 
 use anyhow::Context as _;
-use wire::inventory::Product;
+use wire::inventory::{Product, PutProduct};
 use wire::{Currency, Line, OrderId, ProductId, UnitPrice};
 
 use crate::allocation::{Allocation, allocate, first_shard};
 use crate::reservation::Hold;
 
 /// A product and all shards of its stock, in order of their numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StockedProduct {
     pub(crate) id: ProductId,
     pub(crate) name: String,
     pub(crate) unit_price_millis: i64,
     pub(crate) currency: Currency,
+    /// How often the catalogue entry was written.
+    pub(crate) version: u64,
+    /// The sum of all movements. `None` if another program wrote the item, and there was no movement yet.
+    pub(crate) units: Option<u32>,
     pub(crate) shards: Vec<Shard>,
 }
 
@@ -42,6 +46,13 @@ pub(crate) const MAX_HOLDS_PER_SHARD: usize = 100;
 impl StockedProduct {
     pub(crate) fn shard_count(&self) -> u16 {
         self.shards.len() as u16
+    }
+
+    /// Whether the catalogue entry is as requested.
+    pub(crate) fn has_entry(&self, put: &PutProduct) -> bool {
+        let (name, price) = (put.name.as_str(), put.unit_price.millis());
+        let same_shards = put.shards.is_none_or(|shards| shards == self.shard_count());
+        (self.name.as_str(), self.unit_price_millis, &self.currency) == (name, price, &put.currency) && same_shards
     }
 
     /// Chooses the shards from which an order's line takes its units. `None`: there are too few units in the shards that can take
@@ -76,9 +87,20 @@ impl StockedProduct {
         };
         let (available, reserved) = (sum(|shard| shard.stock)?, sum(|shard| shard.reserved)?);
         let (sold, accepts_orders) = (sum(|shard| shard.sold)?, !self.is_busy());
-        let Self { id: product_id, name, unit_price_millis, currency, .. } = self;
+        let Self { id: product_id, name, unit_price_millis, currency, version, .. } = self;
         let unit_price = UnitPrice::from_millis(unit_price_millis)?;
-        Ok(Product { product_id, name, unit_price, currency, available, reserved, sold, shards, accepts_orders })
+        Ok(Product {
+            product_id,
+            name,
+            unit_price,
+            currency,
+            available,
+            reserved,
+            sold,
+            shards,
+            accepts_orders,
+            version,
+        })
     }
 }
 
@@ -86,6 +108,11 @@ impl Shard {
     /// Whether it has fewer than [`MAX_HOLDS_PER_SHARD`] holds.
     pub(crate) fn can_take_hold(&self) -> bool {
         self.holds.len() < MAX_HOLDS_PER_SHARD
+    }
+
+    /// All its units: available, reserved and sold.
+    pub(crate) fn units(&self) -> i64 {
+        [self.stock, self.reserved, self.sold].map(i64::from).iter().sum()
     }
 
     pub(crate) fn hold_of(&self, order: OrderId) -> Option<&Hold> {

@@ -2,6 +2,7 @@
 //! `store/item.rs` says what the items are.
 
 mod item;
+mod movements;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,7 +20,7 @@ use crate::reservation::{Hold, Settlement};
 use crate::stock::{Shard, StockedProduct};
 use crate::store::item::{Item, ProductItem, ShardItem, key, pk};
 
-pub(crate) use crate::store::item::{HoldItem, SettlementItem, settlement_key, shard_key};
+pub(crate) use crate::store::item::{HoldItem, MovementItem, SettlementItem, settlement_key, shard_key};
 pub(crate) use crate::store::write::{
     SAME_HOLD, WriteOutcome, names_hold, not_renewed_since, number, text, update_write,
 };
@@ -120,13 +121,16 @@ impl Store {
         items.extend(self.get(further.collect()).await?);
 
         let mut products = BTreeMap::new();
-        for (id, ProductItem { name, unit_price_millis, currency, shards }) in entries {
+        for (id, entry) in entries {
+            let ProductItem { name, unit_price_millis, currency, shards, version, units } = entry;
             let shards = (0..shards).map(|number| {
                 let item = items.remove(&shard_key(id, number));
                 shard(item.with_context(|| format!("product {id} has no shard {number}"))?)
             });
             let shards = shards.collect::<anyhow::Result<_>>()?;
-            products.insert(id.clone(), StockedProduct { id: id.clone(), name, unit_price_millis, currency, shards });
+            let id = id.clone();
+            let product = StockedProduct { id: id.clone(), name, unit_price_millis, currency, version, units, shards };
+            products.insert(id, product);
         }
         Ok(OrderView { settlement, products })
     }

@@ -170,6 +170,7 @@ mod tests {
             sold: 0,
             shards: 1,
             accepts_orders: true,
+            version: 1,
         }
     }
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::Client;
+use inventory::{Precondition, StockError, Store, put_product, record_movement};
 use tokio::time::timeout;
 use wire::inventory::PutProduct;
-use wire::{Currency, UnitPrice};
+use wire::movement::{MovementKind, NewMovement};
+use wire::{Currency, ProductId, UnitPrice};
 
 /// Id, name, price of one unit in thousandths of a US dollar, and units in stock. The tutorial's order is two PROD-123
 /// for 199.99, so one of them costs 99.995.
@@ -25,20 +27,30 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the table cannot be written.
 pub async fn seed(dynamodb: &Client, table: &str) -> Result<()> {
-    let inventory = inventory::Store::new(dynamodb.clone(), table.to_owned());
+    let inventory = Store::new(dynamodb.clone(), table.to_owned());
     for (id, name, unit_price_millis, available) in PRODUCTS {
-        let product = PutProduct {
-            name: name.parse()?,
-            unit_price: UnitPrice::from_millis(unit_price_millis)?,
-            currency: Currency::try_from("USD".to_owned()).map_err(anyhow::Error::msg)?,
-            available,
-            shards: None,
-        };
-        let id = id.parse()?;
-        let stored = timeout(DEADLINE, inventory::put_product(&inventory, &id, &product)).await;
+        let currency = Currency::try_from("USD".to_owned()).map_err(anyhow::Error::msg)?;
+        let product = PutProduct::new(name.parse()?, UnitPrice::from_millis(unit_price_millis)?, currency, None);
+        let stored = timeout(DEADLINE, store(&inventory, &id.parse()?, &product, available)).await;
         stored
-            .with_context(|| format!("timed out while storing {id}"))??
+            .with_context(|| format!("timed out while storing {id}"))?
             .with_context(|| format!("cannot store {id}"))?;
     }
+    Ok(())
+}
+
+/// Stores a product and its first stock. A product that exists keeps its entry, and the stock is added once.
+async fn store(inventory: &Store, id: &ProductId, product: &PutProduct, available: u32) -> Result<()> {
+    match put_product(inventory, id, product, &Precondition::Absent).await? {
+        Ok(_) | Err(StockError::PreconditionFailed(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let movement = NewMovement {
+        movement_id: "SAMPLE".parse()?,
+        kind: MovementKind::Received,
+        quantity: available.into(),
+        reason: "the sample products of a new stack".parse()?,
+    };
+    record_movement(inventory, id, &movement, &"local-stack".parse()?).await??;
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) async fn measure(orders: u32) -> Result<Counts> {
 
 async fn count(stack: &Stack, collector: &Collector, orders: u32) -> Result<Counts> {
     let client = Client::new(stack)?;
-    client.stock(2 * (WARM_UP + orders)).await?;
+    client.receive(2 * (WARM_UP + orders)).await?;
     eprintln!("placing {WARM_UP} orders and then {orders}");
     for _ in 0..WARM_UP {
         client.order().await?;
@@ -66,12 +66,11 @@ impl Client {
         Ok(Self { http, api_url: stack.endpoints().api_url.clone(), token })
     }
 
-    /// Sets the number of available units of the demo's product.
-    async fn stock(&self, available: u32) -> Result<()> {
-        let product =
-            json!({"name": "Mechanical keyboard", "unit_price": 99.995, "currency": "USD", "available": available});
-        let request = self.http.put(format!("{}/api/inventory/PROD-123", self.api_url)).json(&product);
-        request.bearer_auth(&self.token).send().await?.error_for_status().context("cannot set the stock")?;
+    /// Adds units of the demo's product.
+    async fn receive(&self, units: u32) -> Result<()> {
+        let movement = json!({"movement_id": "BENCH", "kind": "received", "quantity": units, "reason": "a benchmark"});
+        let request = self.http.post(format!("{}/api/inventory/PROD-123/movements", self.api_url)).json(&movement);
+        request.bearer_auth(&self.token).send().await?.error_for_status().context("cannot add units")?;
         Ok(())
     }
 

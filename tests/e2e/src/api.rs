@@ -5,18 +5,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use local_stack::token::{Grant, Signer};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-/// Puts a product with this many units in stock into the catalogue.
+/// Creates a product with this many units in stock.
 pub(crate) async fn put_product(fixture: &Fixture, product: &str, units: u64, shards: u16) -> Result<()> {
     let clerk = Caller::with_grant(fixture, &Grant { scope: "inventory:write".to_owned(), ..Grant::to("CLERK") })?;
-    let body = json!({"name": product, "unit_price": 10, "currency": "USD", "available": units, "shards": shards});
-    let response = clerk.put(&format!("/api/inventory/{product}"), &body).await?;
-    ensure!(response.status == 200, "{response:?}");
+    let path = format!("/api/inventory/{product}");
+    let body = json!({"name": product, "unit_price": 10, "currency": "USD", "shards": shards});
+    let created = clerk.request(Method::PUT, &path).header(IF_NONE_MATCH, "*").json(&body);
+    let response = clerk.send(created).await?;
+    ensure!(response.status == 201, "{response:?}");
+    let body = json!({"movement_id": "FIRST", "kind": "received", "quantity": units, "reason": "the first stock"});
+    let response = clerk.post(&format!("{path}/movements"), &body).await?;
+    ensure!(response.status == 201, "{response:?}");
     Ok(())
 }
 
@@ -91,10 +96,6 @@ impl Caller {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Response> {
         self.send(self.request(Method::GET, path)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Response> {
-        self.send(self.request(Method::PUT, path).json(body)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Response> {

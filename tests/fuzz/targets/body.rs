@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::inventory::{Deduct, Product, PutProduct, Reservation, Reserve, Settle};
+use wire::movement::{Movement, MovementPage, NewMovement, RecordMovement};
 use wire::order::{MAX_LINES, MAX_QUANTITY, OrderPage, OrderView, PlaceOrder};
 use wire::payment::{Payment, ProcessPayment, RefundPayment};
 use wire::problem::Problem;
@@ -21,6 +22,10 @@ fuzz_target!(|json: &[u8]| {
         assert!(lines.iter().all(|line| (1..=MAX_QUANTITY).contains(&line.quantity)));
     }
     round_trip::<PutProduct>(json);
+    if let Some(movement) = round_trip::<NewMovement>(json) {
+        let _ = movement.check_quantity();
+    }
+    round_trip::<RecordMovement>(json);
     round_trip::<Reserve>(json);
     round_trip::<Settle>(json);
     round_trip::<Deduct>(json);
@@ -30,6 +35,8 @@ fuzz_target!(|json: &[u8]| {
     round_trip::<OrderView>(json);
     round_trip::<OrderPage>(json);
     round_trip::<Product>(json);
+    round_trip::<Movement>(json);
+    round_trip::<MovementPage>(json);
     round_trip::<Reservation>(json);
     round_trip::<Payment>(json);
     round_trip::<Problem>(json);

@@ -32,6 +32,8 @@ pub enum Mutation {
     IgnoreIdempotencyKey,
     /// order-recovery never runs.
     NoRecovery,
+    /// A movement of stock is applied each time that it is sent.
+    RepeatMovements,
 }
 
 impl Mutation {
@@ -45,6 +47,9 @@ impl Mutation {
         match self {
             Self::NoStockCondition => weaken("#from >= :units", "(#from >= :units OR attribute_exists(pk))"),
             Self::NoStatusCondition => weaken("#status IN (", "attribute_exists(order_id) OR #status IN ("),
+            Self::RepeatMovements if contains(request, b"MOVEMENT#") => {
+                weaken("attribute_not_exists(pk)", "(attribute_not_exists(pk) OR attribute_exists(pk))")
+            }
             Self::LoseSettlements if operation == "PutItem" && contains(request, b"SETTLEMENT#") => {
                 (!contains(request, b"CONFIRMED")).then(|| request.to_vec())
             }

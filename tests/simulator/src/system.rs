@@ -14,10 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::client::{Service, Transport};
+use inventory::{MovementError, Precondition, put_product, record_movement};
 use notification::channel::Channels;
 use notification::{Delivery, JobQueue, ParkedQueue};
 use order::Saga;
 use payment::{HttpProvider, Provider};
+use serde_json::json;
+use wire::ProductId;
+use wire::inventory::PutProduct;
+use wire::movement::{MovementKind, NewMovement};
 
 pub(crate) use database::Change;
 pub(crate) use empty_tables::{EmptyTables, TableNames};
@@ -113,6 +118,35 @@ impl System {
         })
     }
 
+    /// Creates a product with this stock.
+    pub(crate) async fn add_product(&self, id: &str, units: u64, shards: u16) -> anyhow::Result<()> {
+        let id = id.parse()?;
+        put_product(&self.inventory, &id, &entry("Keyboard", shards)?, &Precondition::Absent).await??;
+        self.move_stock(&id, i64::try_from(units)?, "FIRST").await??;
+        Ok(())
+    }
+
+    /// Changes a product's catalogue entry, on condition that it is still this version.
+    pub(crate) async fn rename(&self, id: &ProductId, name: &str, shards: u16, version: u64) -> anyhow::Result<()> {
+        let precondition = Precondition::Tags(vec![wire::inventory::etag(version)]);
+        // A precondition that fails is an expected outcome.
+        let _renamed = put_product(&self.inventory, id, &entry(name, shards)?, &precondition).await?;
+        Ok(())
+    }
+
+    /// Corrects a product's stock, as an operator does.
+    pub(crate) async fn move_stock(
+        &self,
+        id: &ProductId,
+        quantity: i64,
+        movement_id: &str,
+    ) -> anyhow::Result<Result<(), MovementError>> {
+        let (movement_id, reason) = (movement_id.parse()?, "the simulator's operator".parse()?);
+        let movement = NewMovement { movement_id, kind: MovementKind::Corrected, quantity, reason };
+        let recorded = record_movement(&self.inventory, id, &movement, &"OPERATOR".parse()?).await?;
+        Ok(recorded.map(drop))
+    }
+
     /// Starts the event source mappings: stream to order-relay, topic to notification, queue to notification-delivery.
     pub(crate) fn start(&self) {
         for shard in 0..stream::SHARDS {
@@ -137,6 +171,11 @@ impl System {
     pub(crate) fn is_idle(&self) -> bool {
         self.simulation.is_idle() && self.stream.is_empty() && self.topic.is_consumed() && self.queue.is_empty()
     }
+}
+
+fn entry(name: &str, shards: u16) -> anyhow::Result<PutProduct> {
+    let entry = json!({ "name": name, "unit_price": 19.99, "currency": "USD", "shards": shards });
+    Ok(serde_json::from_value(entry)?)
 }
 
 fn service(name: &'static str, transport: Transport) -> anyhow::Result<Service> {

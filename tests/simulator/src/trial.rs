@@ -67,8 +67,10 @@ impl Trial {
         // In some trials order-recovery has an outage that is longer than the lifetime of a reservation.
         let outage = simulation.draw(|random| random.permille(150));
         let recovery = tokio::spawn(workload::run_recovery(system.clone(), outage, self.mutation));
+        let operator = tokio::spawn(workload::operate(system.clone(), catalog.clone()));
         let mut purchases = workload::place_orders(&system, &catalog, self.orders, outage).await;
         recovery.abort();
+        operator.abort();
         simulation.stop_faults();
         if finish_all_orders(&system, self.mutation).await? {
             workload::expire_reservations(&system, &catalog).await;

@@ -1,7 +1,9 @@
-//! What a trial does to the system: several customers place orders at the same time, while order-recovery runs on its schedule.
+//! What a trial does to the system: several customers place orders at the same time, while order-recovery runs
+//! on its schedule and an operator changes products.
 
 mod catalog;
 mod customer;
+mod operator;
 mod purchase;
 mod response;
 
@@ -16,6 +18,7 @@ use tower::ServiceExt as _;
 use wire::order::OrderPage;
 
 pub(crate) use catalog::Catalog;
+pub(crate) use operator::operate;
 pub(crate) use purchase::Purchase;
 pub(crate) use response::Response;
 

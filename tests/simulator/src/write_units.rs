@@ -7,15 +7,14 @@ use crate::simulation::Simulation;
 use crate::system::{EmptyTables, System, Write};
 use crate::trial::{finish_all_orders, runtime};
 
-/// Places an order for one unit of one product, without faults, and returns every write: first the product's, then the order's up
-/// to the delivery of its notification.
+/// Places an order for one unit of one product, without faults, and returns every write, up to the delivery of its
+/// notification.
 pub fn writes_of_one_order() -> anyhow::Result<Vec<Write>> {
     runtime()?.block_on(async {
         let tables = EmptyTables::get().await?;
         let system = System::new(&Simulation::new(0, false), tables, None, |_| {})?;
+        system.add_product("PROD-123", 1_000, 1).await?;
         system.tables.record_writes();
-        let product = json!({ "name": "Keyboard", "unit_price": 19.99, "currency": "USD", "available": 1_000 });
-        inventory::put_product(&system.inventory, &"PROD-123".parse()?, &serde_json::from_value(product)?).await??;
         system.start();
         let body = json!({ "user_id": "USER-001", "product_id": "PROD-123", "quantity": 1 }).to_string();
         let request = http::Request::post("http://order/orders").header("content-type", "application/json");

@@ -7,8 +7,8 @@ use http::{Response, StatusCode};
 use wire::problem;
 
 /// The headers that are forwarded. The others are between the services.
-const FORWARDED: [HeaderName; 3] =
-    [header::CONTENT_TYPE, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")];
+const FORWARDED: [HeaderName; 4] =
+    [header::CONTENT_TYPE, header::ETAG, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")];
 
 /// The response to forward, with its body unchanged: a success, a 4xx problem, or a 503 problem, which a service writes for the
 /// caller. Any other response is an error of the service, of which the caller is told nothing.

@@ -31,15 +31,18 @@ fn every_route_is_documented() {
 #[test]
 fn request_bodies_have_a_schema() {
     let document = document();
-    for (path, method, body) in
-        [("/api/orders", "post", "PlaceOrder"), ("/api/inventory/{product_id}", "put", "PutProduct")]
-    {
+    for (path, method, body) in [
+        ("/api/orders", "post", "PlaceOrder"),
+        ("/api/inventory/{product_id}", "put", "PutProduct"),
+        ("/api/inventory/{product_id}/movements", "post", "NewMovement"),
+    ] {
         let schema = &document["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
         assert_eq!(schema, &format!("#/components/schemas/{body}"));
     }
-    for object in ["OneProduct", "SeveralProducts", "Line", "PutProduct"] {
+    for object in ["OneProduct", "SeveralProducts", "Line", "PutProduct", "NewMovement"] {
         assert_eq!(document["components"]["schemas"][object]["additionalProperties"], false, "{object}");
     }
+    assert!(document["components"]["schemas"]["PutProduct"]["properties"]["available"].is_null());
     let forms = json!([{"$ref": "#/components/schemas/OneProduct"}, {"$ref": "#/components/schemas/SeveralProducts"}]);
     assert_eq!(document["components"]["schemas"]["PlaceOrder"]["oneOf"], forms);
     let quantity = &document["components"]["schemas"]["Line"]["properties"]["quantity"];

@@ -5,6 +5,7 @@
 //! | `PRODUCT#{product_id}` | a product: its catalogue entry ([`ProductItem`]) and the first shard of its stock ([`ShardItem`]) |
 //! | `PRODUCT#{product_id}#{shard}` | a further shard, from 1 ([`ShardItem`]) |
 //! | `SETTLEMENT#{order_id}` | the settlement of an order's reservation ([`SettlementItem`]) |
+//! | `MOVEMENT#{product_id}#{movement_id}` | a movement of stock ([`MovementItem`]), in the index [`MOVEMENTS`] |
 //!
 //! Each shard has a partition key of its own because DynamoDB takes 1,000 write units per second for one key.
 
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::serde::ts_milliseconds_option;
+use chrono::serde::{ts_milliseconds, ts_milliseconds_option};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use wire::inventory::SETTLEMENT_RETENTION;
-use wire::{Currency, OrderId, ProductId};
+use wire::movement::{Movement, MovementKind};
+use wire::{Currency, MovementId, OrderId, ProductId, Reason, UserId};
 
 use crate::allocation::Allocation;
 use crate::reservation::{Decision, Hold, ReservationId, Settlement};
@@ -34,6 +36,11 @@ pub(super) struct ProductItem {
     /// The number of shards. Another program may write the item without it.
     #[serde(default = "one")]
     pub(super) shards: u16,
+    /// How often the entry was written. Absent if another program wrote the item.
+    #[serde(default)]
+    pub(super) version: u64,
+    /// The sum of all movements. Absent if another program wrote the item.
+    pub(super) units: Option<u32>,
 }
 
 fn one() -> u16 {
@@ -79,6 +86,28 @@ pub(crate) struct SettlementItem {
     expires_at: i64,
 }
 
+/// The sparse index of movements: by product and time. Only movements have its key.
+pub(super) const MOVEMENTS: &str = "movements";
+
+/// A movement of stock.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MovementItem {
+    pk: String,
+    movement_of: ProductId,
+    #[serde(with = "ts_milliseconds")]
+    recorded_at_ms: DateTime<Utc>,
+    movement_id: MovementId,
+    kind: MovementKind,
+    quantity: i64,
+    reason: Reason,
+    recorded_by: UserId,
+}
+
+/// The `pk` of a movement.
+pub(crate) fn movement_key(product: &ProductId, movement: &MovementId) -> String {
+    format!("MOVEMENT#{product}#{movement}")
+}
+
 /// The `pk` of a shard. Shard 0 is the product's own item.
 pub(crate) fn shard_key(product: &ProductId, shard: u16) -> String {
     if shard == 0 { format!("PRODUCT#{product}") } else { format!("PRODUCT#{product}#{shard}") }
@@ -98,6 +127,22 @@ pub(super) fn key(pk: String) -> Item {
 pub(super) fn pk(item: &Item) -> anyhow::Result<String> {
     let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
     pk.cloned().context("an item has no pk")
+}
+
+impl From<Movement> for MovementItem {
+    fn from(movement: Movement) -> Self {
+        let pk = movement_key(&movement.product_id, &movement.movement_id);
+        let Movement { movement_id, product_id: movement_of, kind, quantity, reason, recorded_by, recorded_at } =
+            movement;
+        Self { pk, movement_of, recorded_at_ms: recorded_at, movement_id, kind, quantity, reason, recorded_by }
+    }
+}
+
+impl From<MovementItem> for Movement {
+    fn from(item: MovementItem) -> Self {
+        let MovementItem { movement_of, recorded_at_ms, movement_id, kind, quantity, reason, recorded_by, .. } = item;
+        Self { movement_id, product_id: movement_of, kind, quantity, reason, recorded_by, recorded_at: recorded_at_ms }
+    }
 }
 
 impl From<ShardItem> for Shard {

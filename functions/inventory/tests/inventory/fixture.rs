@@ -11,9 +11,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use inventory::{StockError, Store};
+use inventory::{MovementError, Precondition, Recorded, StockError, Store, record_movement};
 use test_dynamodb::TestDynamoDb;
 use wire::inventory::{Product, PutProduct};
+use wire::movement::{MovementKind, NewMovement};
 use wire::{Line, OrderId, ProductId, UnitPrice};
 
 /// An emulated table and a store over it.
@@ -43,7 +44,7 @@ impl Fixture {
         self.put_product(id, available, None).await.unwrap().product_id
     }
 
-    /// Creates or changes a product.
+    /// Creates or changes a product, and corrects its stock.
     pub(crate) async fn put_product(
         &self,
         id: &str,
@@ -52,8 +53,29 @@ impl Fixture {
     ) -> Result<Product, StockError> {
         let unit_price = UnitPrice::from_millis(99_995).unwrap();
         let currency = "USD".to_owned().try_into().unwrap();
-        let put = PutProduct { name: "A thing".parse().unwrap(), unit_price, currency, available, shards };
-        inventory::put_product(&self.store, &id.parse().unwrap(), &put).await.unwrap()
+        let put = PutProduct::new("A thing".parse().unwrap(), unit_price, currency, shards);
+        let id = id.parse().unwrap();
+        let known = inventory::product(&self.store, &id).await.unwrap();
+        let precondition = if known.is_some() { Precondition::Present } else { Precondition::Absent };
+        let product = inventory::put_product(&self.store, &id, &put, &precondition).await.unwrap()?;
+        let quantity = i64::from(available) - i64::from(product.available);
+        if quantity != 0 {
+            self.record(&id, MovementKind::Corrected, quantity, &OrderId::new().to_string()).await.unwrap();
+        }
+        Ok(inventory::product(&self.store, &id).await.unwrap().unwrap())
+    }
+
+    /// Records a movement of stock.
+    pub(crate) async fn record(
+        &self,
+        id: &ProductId,
+        kind: MovementKind,
+        quantity: i64,
+        movement_id: &str,
+    ) -> Result<Recorded, MovementError> {
+        let (movement_id, reason) = (movement_id.parse().unwrap(), "a test".parse().unwrap());
+        let movement = NewMovement { movement_id, kind, quantity, reason };
+        record_movement(&self.store, id, &movement, &"CLERK".parse().unwrap()).await.unwrap()
     }
 
     /// The units that are available, reserved and sold.

@@ -16,7 +16,7 @@ const MAX_ITEM: usize = 16 * 1024;
 
 #[tokio::test]
 async fn orders_in_a_payment_outage_keep_the_item_small_and_get_a_503() {
-    const ORDERS: usize = 2_000;
+    const ORDERS: usize = 1_000;
     let fixture = Fixture::start().await;
     let id = fixture.add_product("A", 10_000).await;
     let app = http::app(fixture.store.clone());

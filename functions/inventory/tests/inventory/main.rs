@@ -7,6 +7,8 @@ mod faults;
 mod fixture;
 mod hot_product;
 mod interleaving;
+mod movements;
+mod operator;
 mod renew;
 mod reserve;
 mod routes;

@@ -1,8 +1,8 @@
 //! Stock that is split over shards.
 
-use inventory::{StockError, confirm, deduct, product, release, reserve};
-use wire::OrderId;
-use wire::inventory::MAX_SHARDS;
+use inventory::{Precondition, StockError, confirm, deduct, product, release, reserve};
+use wire::inventory::{MAX_SHARDS, PutProduct};
+use wire::{OrderId, UnitPrice};
 
 use crate::fixture::{Fixture, line, number};
 
@@ -35,7 +35,12 @@ async fn adding_shards_keeps_reserved_and_sold_units() {
 #[tokio::test]
 async fn concurrent_changes_of_the_shards_end_with_the_largest_number() {
     let fixture = Fixture::start().await;
-    let shards = async |shards| fixture.put_product("A", 12, Some(shards)).await;
+    let id = fixture.add_product("A", 12).await;
+    let shards = async |shards| {
+        let (unit_price, currency) = (UnitPrice::from_millis(99_995).unwrap(), "USD".to_owned().try_into().unwrap());
+        let put = PutProduct::new("A thing".parse().unwrap(), unit_price, currency, Some(shards));
+        inventory::put_product(&fixture.store, &id, &put, &Precondition::Present).await.unwrap()
+    };
     let (two, five, three) = tokio::join!(shards(2), shards(5), shards(3));
     assert!(five.is_ok());
     for other in [two, three] {

@@ -24,6 +24,7 @@ pub(crate) fn order() -> Order {
         sold: 0,
         shards: 1,
         accepts_orders: true,
+        version: 1,
     };
     Order::place(OrderId::new(), &request, &request.lines().unwrap(), &[product], Utc::now()).unwrap()
 }

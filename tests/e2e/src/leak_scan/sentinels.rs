@@ -69,7 +69,9 @@ impl Sentinels {
         let order_trace_id = placed.trace_id.clone();
         let mut trace_ids = vec![placed.trace_id];
 
-        let product = json!({"name": self.of("name"), "unit_price": 1, "currency": "USD", "available": 9});
+        let product = json!({"name": self.of("name"), "unit_price": 1, "currency": "USD"});
+        let movement =
+            json!({"movement_id": self.of("movement"), "kind": "received", "quantity": 9, "reason": self.of("reason")});
         let mut requests: Vec<(Method, String, String)> = [
             ("/api/inventory/SENTINEL-1", product.to_string()),
             ("/api/inventory/SENTINEL-1", json!({"name": self.of("name"), self.email("field"): CARD}).to_string()),
@@ -89,6 +91,9 @@ impl Sentinels {
             format!("{}\u{0}\u{7f}", self.email("text")),
         ];
         requests.extend(orders.map(|body| (Method::POST, "/api/orders".to_owned(), body)));
+        for id in ["SENTINEL-1", "PROD-123"] {
+            requests.push((Method::POST, format!("/api/inventory/{id}/movements"), movement.to_string()));
+        }
         requests.push((Method::POST, format!("/api/orders/{order_id}/cancel"), json!({}).to_string()));
         requests.push((Method::GET, format!("/api/orders?cursor={}", self.of("cursor")), String::new()));
         requests.push((Method::DELETE, "/api/orders".to_owned(), self.of("deleted")));
@@ -142,6 +147,7 @@ impl Sentinels {
             .header("x-forwarded-for", "203.0.113.77, 2001:db8::77")
             .header("x-real-ip", "203.0.113.77")
             .header("x-api-key", &sentinel)
+            .header("if-none-match", "*")
             .header("x-request-id", &email)
             .header("baggage", format!("user={sentinel}"))
     }

@@ -29,10 +29,16 @@ fn check_stock(simulation: &Simulation, change: &Change) {
     if reserved != holds(new).map(units).sum::<i128>() {
         simulation.violate("reserved units equal the sum of all holds", format!("{new:?}"));
     }
-    if let Some(old) = &change.old
-        && counters(old).iter().sum::<i128>() != stock + reserved + sold
-    {
-        simulation.violate("stock + reserved + sold is constant", format!("{old:?}\n  then {new:?}"));
+    if let Some(old) = &change.old {
+        let [_, old_reserved, old_sold] = counters(old);
+        let is_constant = counters(old).iter().sum::<i128>() == stock + reserved + sold;
+        if !is_constant && (old_reserved, old_sold) != (reserved, sold) {
+            let seen = format!("{old:?}\n  then {new:?}");
+            simulation.violate("only an operator changes stock + reserved + sold", seen);
+        }
+    }
+    if number(new, "shards") == 1 && stock + reserved + sold != number(new, "units") {
+        simulation.violate("a product has the units of its movements after every write", format!("{new:?}"));
     }
 }
 

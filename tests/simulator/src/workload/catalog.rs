@@ -1,7 +1,5 @@
 //! The products that customers can order.
 
-use serde_json::json;
-
 use crate::simulation::Random;
 use crate::system::System;
 
@@ -25,11 +23,7 @@ impl Catalog {
                 (random.log_uniform(1, 300), shards)
             });
             keys_are_optional &= shards == 1;
-            let put = json!({
-                "name": "Keyboard", "unit_price": 19.99, "currency": "USD", "available": available, "shards": shards,
-            });
-            let id = format!("P{product}").parse()?;
-            inventory::put_product(&system.inventory, &id, &serde_json::from_value(put)?).await??;
+            system.add_product(&format!("P{product}"), available, shards).await?;
         }
         Ok(Self { products, keys_are_optional })
     }
