@@ -151,7 +151,7 @@ $(KAFKA_DONE): localstack/kafka/pom.xml
 # The collector is compiled from source, because its releases are not in any package registry.
 $(OTELCOL_DONE): localstack/collector/builder.yaml
 	@command -v go >/dev/null || { echo "Go 1.25 or newer is missing: install it from https://go.dev/dl" >&2; exit 1; }
-	@echo "building the OpenTelemetry Collector into $(OTELCOL) (takes a few minutes)" >&2
+	@echo "building the OpenTelemetry Collector into $(OTELCOL) (the first time: several minutes)" >&2
 	@rm -rf $(OTELCOL)
 	@mkdir -p .local/logs $(OTELCOL)
 	@go run go.opentelemetry.io/collector/cmd/builder@v$$(sed -n 's/^  version: //p' $<) --config $< >.local/logs/otelcol-build.log 2>&1 || { \
