@@ -52,7 +52,7 @@ impl FromStr for AwsEndpoint {
         let domain = host.trim_end_matches('.');
         let is_aws = |aws: &&str| domain.strip_suffix(*aws).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         ensure!(
-            !AWS_DOMAINS.iter().any(|aws| is_aws(&aws)),
+            !AWS_DOMAINS.iter().any(is_aws),
             "this is AWS itself, and the local stack uses emulators only; to deploy to AWS, use sam"
         );
         if let Ok(address) = host.parse() {
