@@ -40,7 +40,7 @@ const MARGIN: Duration = Duration::from_secs(3);
 const CLOSING_TIME: Duration = Duration::from_secs(1);
 /// How often recovery tries to finish an order before it puts it into the quarantine. The delays between the attempts add up to
 /// about 24 hours.
-pub const MAX_ATTEMPTS: u32 = 147;
+pub const MAX_ATTEMPTS: u32 = 148;
 
 enum Outcome {
     Finished,
