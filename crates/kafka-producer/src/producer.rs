@@ -1,12 +1,12 @@
 //! An idempotent producer that waits until all in-sync replicas have the record.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use krafka::Record;
 use krafka::error::KrafkaError;
 use krafka::producer::Acks;
-use tokio::sync::OnceCell;
 
 use crate::Brokers;
 
@@ -15,10 +15,14 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends records. It connects when it sends its first record: if no broker can be reached, the batch fails, not the
 /// function's start.
+///
+/// After a failure it connects anew. Some errors end krafka's producer for good (it is fenced, its epoch is invalid, it is not
+/// authorized), and a connection may have broken in ways that only a new one shows.
 pub struct Producer {
     brokers: Brokers,
     aws: SdkConfig,
-    connected: OnceCell<krafka::producer::Producer>,
+    /// Taken out while it sends, and put back after a success.
+    connected: Mutex<Option<krafka::producer::Producer>>,
 }
 
 /// Where a record was stored.
@@ -47,7 +51,7 @@ pub enum SendError {
 impl Producer {
     /// A producer for a cluster.
     pub fn new(brokers: Brokers, aws: SdkConfig) -> Self {
-        Self { brokers, aws, connected: OnceCell::new() }
+        Self { brokers, aws, connected: Mutex::default() }
     }
 
     /// Sends a record and returns when it is stored. Records with the same key stay in order.
@@ -63,15 +67,35 @@ impl Producer {
         value: Vec<u8>,
         headers: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Sent, SendError> {
-        let producer = self.connected.get_or_try_init(|| self.connect()).await.map_err(SendError::Connect)?;
         let record = Record::new(topic, value).key(key.to_owned());
         let record = headers.into_iter().fold(record, |record, (name, text)| record.header(name, text));
-        let sent = tokio::time::timeout(DELIVERY_TIMEOUT, producer.send(record)).await;
-        let sent = sent.map_err(|_| SendError::Timeout)?.map_err(|error| match error {
+        let sent = async {
+            match self.attempt(record.clone()).await {
+                // The producer, and not the record, was refused. The same record is then sent by a new one.
+                Err(SendError::Refused(error)) if !error.is_retriable() => self.attempt(record).await,
+                sent => sent,
+            }
+        };
+        tokio::time::timeout(DELIVERY_TIMEOUT, sent).await.unwrap_or(Err(SendError::Timeout))
+    }
+
+    /// Sends a record. If that fails, or is cancelled, the next attempt connects anew.
+    async fn attempt(&self, record: Record) -> Result<Sent, SendError> {
+        let connected = self.connected().take();
+        let producer = match connected {
+            Some(producer) => producer,
+            None => self.connect().await.map_err(SendError::Connect)?,
+        };
+        let sent = producer.send(record).await.map_err(|error| match error {
             KrafkaError::Timeout { .. } | KrafkaError::DeliveryTimeout { .. } => SendError::Timeout,
             error => SendError::Refused(error),
         })?;
+        *self.connected() = Some(producer);
         Ok(Sent { partition: sent.partition, offset: sent.offset })
+    }
+
+    fn connected(&self) -> MutexGuard<'_, Option<krafka::producer::Producer>> {
+        self.connected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect(&self) -> anyhow::Result<krafka::producer::Producer> {

@@ -1,4 +1,4 @@
-//! When a failed call is retried.
+//! When a failed call is sent again.
 
 use std::time::Duration;
 
@@ -7,6 +7,23 @@ use http::{Method, Response, StatusCode, header};
 
 use crate::client::NoAnswer;
 
+/// How long to wait before a request is sent again, if it is.
+///
+/// A connection that broke is found out about when it is used: the peer may have closed it while the process was frozen, and all
+/// others in the pool too. An idempotent request is therefore always sent again at once, on a new connection. Other failures are
+/// retried only with `retry`.
+pub(super) fn wait(
+    method: &Method,
+    is_idempotent: bool,
+    retry: bool,
+    sent: &Result<Response<Bytes>, NoAnswer>,
+) -> Option<Duration> {
+    match sent {
+        Err(NoAnswer::Disconnected(_)) if is_idempotent => Some(Duration::ZERO),
+        sent => (retry && is_retryable(method, sent)).then(backoff),
+    }
+}
+
 /// Whether a retry is safe and may help.
 ///
 /// A request that was never sent can be retried whatever its method. A request that may have been carried out is retried only if
@@ -14,10 +31,10 @@ use crate::client::NoAnswer;
 /// has said when to come back, so an immediate retry would fail too.
 ///
 /// [RFC 9110, section 9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
-pub(super) fn is_retryable(method: &Method, sent: &Result<Response<Bytes>, NoAnswer>) -> bool {
+fn is_retryable(method: &Method, sent: &Result<Response<Bytes>, NoAnswer>) -> bool {
     match sent {
         Err(NoAnswer::Connect(_)) => true,
-        Err(NoAnswer::Timeout | NoAnswer::Other(_)) => method.is_idempotent(),
+        Err(NoAnswer::Timeout | NoAnswer::Disconnected(_) | NoAnswer::Other(_)) => method.is_idempotent(),
         Ok(response) => {
             let transient = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
             let has_retry_after = response.headers().contains_key(header::RETRY_AFTER);
@@ -27,7 +44,7 @@ pub(super) fn is_retryable(method: &Method, sent: &Result<Response<Bytes>, NoAns
 }
 
 /// The wait before the retry. It is random, so that clients that failed together do not retry together.
-pub(super) fn backoff() -> Duration {
+fn backoff() -> Duration {
     Duration::from_millis(fastrand::u64(50..=150))
 }
 

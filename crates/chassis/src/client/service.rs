@@ -13,6 +13,7 @@ use telemetry::http_client::Peer;
 use wire::problem::Problem;
 
 use crate::client::circuit_breaker::CircuitBreaker;
+use crate::client::transport::OnNewConnection;
 use crate::client::{CallError, NoAnswer, Transport, retry, transport};
 
 /// Default timeout of a call. Placing an order makes up to four such calls, one after another.
@@ -76,18 +77,21 @@ impl Service {
         self.parse(self.send(Method::GET, path, template, None::<&()>).await?)
     }
 
-    /// `POST`s a body to a path. `template` as for [`Service::get`].
+    /// `POST`s a body to a path. `template` as for [`Service::get`]. The request must be idempotent, as every `POST` between
+    /// services is (it names its order): if its connection breaks, it is sent again.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         template: &'static str,
         body: &impl Serialize,
     ) -> Result<T, CallError> {
-        self.parse(self.send(Method::POST, path, template, Some(body)).await?)
+        let request = self.request(Method::POST, path, Some(body))?;
+        self.parse(self.execute(request, template, true).await?)
     }
 
     /// Sends a request and returns the response as it is, whatever its status. If the circuit breaker is open, the error is a
-    /// [`CallError::CircuitOpen`].
+    /// [`CallError::CircuitOpen`]. A request with an idempotent method or an `Idempotency-Key` is sent again if its connection
+    /// breaks.
     pub async fn send(
         &self,
         method: Method,
@@ -95,6 +99,12 @@ impl Service {
         template: &'static str,
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<Response<Bytes>> {
+        let request = self.request(method, path, body)?;
+        let is_idempotent = request.method().is_idempotent() || request.headers().contains_key("idempotency-key");
+        self.execute(request, template, is_idempotent).await
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> anyhow::Result<Request<Bytes>> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = method;
         *request.uri_mut() = self.base.join(path.trim_start_matches('/'))?.as_str().parse()?;
@@ -103,14 +113,23 @@ impl Service {
             *request.body_mut() = serde_json::to_vec(body)?.into();
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let method = request.method().clone();
+        Ok(request)
+    }
+
+    /// Sends a request, and once more if [`retry::wait`] says so. Both attempts share the timeout of the call.
+    async fn execute(
+        &self,
+        mut request: Request<Bytes>,
+        template: &'static str,
+        is_idempotent: bool,
+    ) -> anyhow::Result<Response<Bytes>> {
         let started = Instant::now();
         let mut sent = self.attempt(request.clone(), template, 0, self.timeout).await?;
-        if self.retry && retry::is_retryable(&method, &sent) {
-            let backoff = retry::backoff();
-            let left = self.timeout.saturating_sub(started.elapsed() + backoff);
+        if let Some(wait) = retry::wait(request.method(), is_idempotent, self.retry, &sent) {
+            let left = self.timeout.saturating_sub(started.elapsed() + wait);
             if !left.is_zero() {
-                tokio::time::sleep(backoff).await;
+                tokio::time::sleep(wait).await;
+                request.extensions_mut().insert(OnNewConnection);
                 sent = self.attempt(request, template, 1, left).await?;
             }
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod allowed_callers;
+mod broken_connections;
 mod calls;
 mod recorded;
 mod signature;

@@ -92,8 +92,13 @@ impl ProviderServer {
         Provider::Http(HttpProvider::new(service.with_timeout(Duration::from_secs(1))))
     }
 
-    /// Makes the next requests for an order's charge fail, one after the other.
+    /// Makes the next requests for an order's charge fail, one after the other. A request whose connection breaks fails twice,
+    /// because the client sends it again.
     pub(crate) fn fail_next(&self, order: OrderId, faults: impl IntoIterator<Item = (When, Fault)>) {
+        let faults = faults.into_iter().flat_map(|(when, fault)| {
+            let times = if matches!(fault, Fault::CloseConnection | Fault::TruncateBody) { 2 } else { 1 };
+            std::iter::repeat_n((when, fault), times)
+        });
         self.state().faults.entry(reference(order)).or_default().extend(faults);
     }
 
