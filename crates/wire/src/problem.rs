@@ -38,6 +38,9 @@ pub enum ProblemType {
     /// 409: not possible in the current state.
     #[serde(rename = "urn:order-system:problem:conflict")]
     Conflict,
+    /// 409: the payment provider refuses the refund for good, so the customer stays charged until someone settles it by hand.
+    #[serde(rename = "urn:order-system:problem:refund-refused")]
+    RefundRefused,
     /// 409: the first request with this Idempotency-Key is still in progress; retry later.
     #[serde(rename = "urn:order-system:problem:request-in-flight")]
     RequestInFlight,
@@ -86,7 +89,7 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// Every type that is sent, sorted by status. Not in the list: [`Self::Other`].
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::InvalidToken,
@@ -96,6 +99,7 @@ impl ProblemType {
         Self::MethodNotAllowed,
         Self::OutOfStock,
         Self::Conflict,
+        Self::RefundRefused,
         Self::RequestInFlight,
         Self::PreconditionFailed,
         Self::PayloadTooLarge,
@@ -120,7 +124,7 @@ impl ProblemType {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::OutOfStock | Self::Conflict | Self::RequestInFlight => 409,
+            Self::OutOfStock | Self::Conflict | Self::RefundRefused | Self::RequestInFlight => 409,
             Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -145,6 +149,7 @@ impl ProblemType {
             Self::MethodNotAllowed => "Method not allowed",
             Self::OutOfStock => "Not enough stock",
             Self::Conflict => "Not possible in the current state",
+            Self::RefundRefused => "The payment provider refuses the refund",
             Self::RequestInFlight => "A request with this Idempotency-Key is in progress",
             Self::PreconditionFailed => "It has changed, or exists already",
             Self::PayloadTooLarge => "The body is too large",

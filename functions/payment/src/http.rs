@@ -50,6 +50,14 @@ impl From<ChargeError> for Error {
         match error {
             ChargeError::Conflict => Problem::new(ProblemType::Conflict, error.to_string()).into(),
             ChargeError::UnknownOutcome(unknown) => CallError::UnknownOutcome(unknown.into()).into(),
+            ChargeError::RefundRefused(_) => Problem::bare(ProblemType::RefundRefused).into(),
+            // One line for an operator's alarm. The order is retried meanwhile.
+            ChargeError::Misconfigured(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the payment provider does not accept this function's requests");
+                Problem::bare(ProblemType::Unavailable).into()
+            }
+            ChargeError::Busy { retry_after } => Self::Unavailable { retry_after },
             ChargeError::Internal(error) => error.into(),
         }
     }

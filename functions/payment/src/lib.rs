@@ -6,5 +6,5 @@ mod provider;
 mod store;
 
 pub use charge::{ChargeError, charge, find, refund};
-pub use provider::{ConfiguredProvider, HttpProvider, Provider, Simulated, UnknownOutcome};
+pub use provider::{ConfiguredProvider, HttpProvider, Provider, ProviderError, Reason, Simulated, UnknownOutcome};
 pub use store::Store;

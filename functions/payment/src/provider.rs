@@ -28,6 +28,50 @@ pub enum Provider {
 #[error("the outcome at the payment provider is unknown")]
 pub struct UnknownOutcome(#[from] pub(crate) anyhow::Error);
 
+/// Why a provider has not done what was requested.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It may have been done all the same.
+    #[error(transparent)]
+    UnknownOutcome(#[from] UnknownOutcome),
+    /// The provider refuses this request for good: repeating it changes nothing.
+    #[error("the payment provider refuses the request: {0}")]
+    Refused(Reason),
+    /// The provider does not accept this function's requests: the URL, the API key or what it may do is wrong. An operator must
+    /// act; nothing is known about the charge.
+    #[error("the payment provider does not accept our requests")]
+    Misconfigured(#[source] anyhow::Error),
+    /// The provider wants fewer requests. Nothing was done.
+    #[error("the payment provider is busy")]
+    Busy {
+        /// When a retry may succeed, in seconds.
+        retry_after: u64,
+    },
+}
+
+impl From<anyhow::Error> for ProviderError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::UnknownOutcome(error.into())
+    }
+}
+
+/// A provider's reason for refusing a request: a short code. Any other text is replaced, because it may repeat the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl Reason {
+    pub(crate) fn new(text: &str) -> Self {
+        let is_code = |text: &str| text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_') && text.len() <= 64;
+        Self(if is_code(text) && !text.is_empty() { text } else { "no_code" }.to_owned())
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A provider's settings.
 #[derive(Debug)]
 pub enum ConfiguredProvider {
@@ -59,7 +103,7 @@ impl ConfiguredProvider {
 
 impl Provider {
     /// Requests a charge and returns it as the provider has it: approved, declined, or already refunded or voided.
-    pub async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
+    pub async fn charge(&self, request: &ProcessPayment) -> Result<Payment, ProviderError> {
         match self {
             Self::Simulated(provider) => provider.charge(request).await,
             Self::Http(provider) => provider.charge(request).await,
@@ -67,7 +111,7 @@ impl Provider {
     }
 
     /// Looks up a charge. `None`: the provider has no such charge.
-    pub async fn query(&self, id: TransactionId) -> Result<Option<Payment>, UnknownOutcome> {
+    pub async fn query(&self, id: TransactionId) -> Result<Option<Payment>, ProviderError> {
         match self {
             Self::Simulated(provider) => provider.query(id).await,
             Self::Http(provider) => provider.query(id).await,
@@ -76,7 +120,7 @@ impl Provider {
 
     /// Requests a refund and returns the charge as the provider has it: refunded, voided (it was never made, and never will
     /// be), or declined.
-    pub async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, UnknownOutcome> {
+    pub async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, ProviderError> {
         match self {
             Self::Simulated(provider) => provider.refund(id, request).await,
             Self::Http(provider) => provider.refund(id, request).await,

@@ -16,9 +16,14 @@
 //! - A refund is answered with 200. A reference that was never charged becomes `voided`, and a later charge of it gets that
 //!   answer. The request's amount is then what the charge would have been, so that a void has an amount too.
 //!
-//! After any other answer, or none, the outcome is unknown: a timeout (2 s), a broken connection, a 5xx, a body that cannot be
-//! parsed, or a 409 (the first request with the key is still under way). Any other 4xx means that the payment function's
-//! request or configuration is wrong, never that a card was declined.
+//! A request that can never succeed (an unknown token, a refund that is not possible) is **refused**: 400, 404 or 422 with the body
+//! `{"reason": "<code>"}`, a code of lower-case letters and `_`. That is final: nothing was done, and nothing will be.
+//!
+//! | Other answers | Meaning |
+//! |---|---|
+//! | 429 | too many requests: nothing was done. `Retry-After` (seconds) is passed on |
+//! | 408, 409 (the first request with the key is still under way), 425, 5xx, a body that cannot be parsed, no answer within 2 s, a broken connection | the outcome is unknown |
+//! | any other 4xx, such as 401, 403, or a 404 without a reason | the payment function's URL or API key is wrong. It logs an error and answers 503 |
 //!
 //! The header follows the [IETF draft]: a structured-field string, in quotes.
 //!
@@ -27,9 +32,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use ::http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
+use ::http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
 use ::http::{Method, Response, StatusCode};
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use bytes::Bytes;
 use chassis::client::Service;
 use chassis::config;
@@ -37,10 +42,13 @@ use serde::{Deserialize, Serialize};
 use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, PaymentToken, TransactionId};
 
-use crate::provider::UnknownOutcome;
+use crate::provider::{ProviderError, Reason};
 
 /// The timeout of one request. A charge and the query after it together take less than the 5 s that the order function waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What callers are told to wait if the provider does not say, in seconds.
+const DEFAULT_RETRY_AFTER: u64 = 2;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -68,29 +76,29 @@ impl HttpProvider {
         Self { service }
     }
 
-    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
+    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, ProviderError> {
         let id = TransactionId::of(request.order_id);
         let ProcessPayment { amount, currency, payment_token, .. } = request;
         let token = payment_token.as_ref().map(PaymentToken::as_str);
         let body = ChargeRequest { reference: id, amount_minor: amount.minor(), currency, token };
         let response = self.post("charges", "/charges", id.to_string(), &body).await?;
-        Ok(parse_charge(&response, id)?)
+        parse_charge(&response, id)
     }
 
-    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, UnknownOutcome> {
+    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, ProviderError> {
         let path = format!("charges/{id}");
         let response = self.service.send(Method::GET, &path, "/charges/{reference}", None::<&()>).await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        Ok(Some(parse_charge(&response, id)?))
+        parse_charge(&response, id).map(Some)
     }
 
-    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, UnknownOutcome> {
+    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, ProviderError> {
         let body = RefundRequest { amount_minor: request.amount.minor(), currency: &request.currency };
         let path = format!("charges/{id}/refund");
         let response = self.post(&path, "/charges/{reference}/refund", format!("{id}:refund"), &body).await?;
-        Ok(parse_charge(&response, id)?)
+        parse_charge(&response, id)
     }
 
     async fn post(
@@ -151,17 +159,37 @@ enum ChargeStatus {
     Voided,
 }
 
-/// Parses the charge in an answer.
-fn parse_charge(response: &Response<Bytes>, id: TransactionId) -> anyhow::Result<Payment> {
+/// The body of a refusal.
+#[derive(Deserialize)]
+struct Refusal {
+    reason: String,
+}
+
+/// The charge in an answer, or why there is none.
+fn parse_charge(response: &Response<Bytes>, id: TransactionId) -> Result<Payment, ProviderError> {
     let status = response.status();
-    match status {
-        StatusCode::OK | StatusCode::CREATED | StatusCode::PAYMENT_REQUIRED => {}
-        StatusCode::CONFLICT => bail!("the provider is still processing another request for {id}"),
-        _ if status.is_client_error() => {
-            bail!("the provider rejected the request ({status}): check the provider's URL and API key")
+    match status.as_u16() {
+        200 | 201 | 402 => Ok(parse_body(response, id)?),
+        408 | 409 | 425 => Err(anyhow!("the provider has not completed a request for {id} ({status})").into()),
+        429 => {
+            let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            Err(ProviderError::Busy { retry_after: retry_after.unwrap_or(DEFAULT_RETRY_AFTER) })
         }
-        _ => bail!("the provider answered {status}"),
+        400..500 => match serde_json::from_slice(response.body()) {
+            // Without a reason it may be the answer of another server, at a wrong URL.
+            Ok(Refusal { reason }) if matches!(status.as_u16(), 400 | 404 | 422) => {
+                Err(ProviderError::Refused(Reason::new(&reason)))
+            }
+            _ => Err(ProviderError::Misconfigured(anyhow!(
+                "the provider answered {status}: check PAYMENT_PROVIDER_URL and PAYMENT_PROVIDER_API_KEY"
+            ))),
+        },
+        _ => Err(anyhow!("the provider answered {status}").into()),
     }
+}
+
+fn parse_body(response: &Response<Bytes>, id: TransactionId) -> anyhow::Result<Payment> {
+    let status = response.status();
     let charge: Charge = serde_json::from_slice(response.body()).context("the provider's answer cannot be parsed")?;
     ensure!(charge.reference == id, "the provider answered for {}, not for {id}", charge.reference);
     let declined = charge.status == ChargeStatus::Declined;

@@ -9,7 +9,7 @@ use wire::payment::{Payment, PaymentStatus, ProcessPayment, RefundPayment};
 use wire::{Currency, Money, PaymentToken, TransactionId};
 
 use crate::Store;
-use crate::provider::UnknownOutcome;
+use crate::provider::{ProviderError, Reason};
 
 /// How long `tok_slow` takes.
 const SLOW: Duration = Duration::from_secs(2);
@@ -26,21 +26,26 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 /// | `tok_timeout_before_charge` | the first request times out and nothing is charged; a later request is approved |
 /// | `tok_timeout_after_charge` | the first request times out, but the charge was made: a query finds it |
 /// | `tok_slow` | approved after 2 s |
+/// | `tok_rejected` | the request is refused for good, as with a 422: declined, `rejected_by_provider` |
+/// | `tok_refund_refused` | approved, but every refund is refused for good |
+/// | `tok_misconfigured` | refused as with a wrong API key (401), until the order is given up |
 /// | any other | declined: `unknown_token` |
 ///
 /// The simulated provider reads the payments table instead of records of its own: what the payment function recorded is what
-/// happened. Only a simulated timeout needs a record of its own, because the payment function has recorded nothing then: the
-/// item `SIMULATED#{transaction_id}` in the same table.
+/// happened. What the payment function does not record, a simulated timeout and that a refund will be refused, needs a record of its
+/// own: the item `SIMULATED#{transaction_id}` in the same table.
 #[derive(Debug, Clone)]
 pub struct Simulated {
     store: Store,
 }
 
-/// The item that records the first request of a charge, whose answer was lost.
+/// The item that records the first request of a charge, whose answer was lost, or whose refund will be refused.
 #[derive(Debug, Serialize, Deserialize)]
-struct LostAnswerItem {
+struct SimulatedItem {
     transaction_id: String,
     charged: bool,
+    #[serde(default)]
+    refuses_refund: bool,
     amount_minor: i64,
     currency: Currency,
 }
@@ -51,7 +56,7 @@ impl Simulated {
         Self { store }
     }
 
-    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, UnknownOutcome> {
+    pub(super) async fn charge(&self, request: &ProcessPayment) -> Result<Payment, ProviderError> {
         let id = TransactionId::of(request.order_id);
         let payment = |status| payment(id, status, request.amount, &request.currency);
         let declined =
@@ -61,6 +66,11 @@ impl Simulated {
             Some("tok_slow") => sleep(SLOW).await,
             Some("tok_timeout_before_charge") => self.lose_first(request, false).await?,
             Some("tok_timeout_after_charge") => self.lose_first(request, true).await?,
+            Some("tok_refund_refused") => {
+                self.store.put_new(item(request, true, true)).await?;
+            }
+            Some("tok_rejected") => return Err(ProviderError::Refused(Reason::new("simulated"))),
+            Some("tok_misconfigured") => return Err(ProviderError::Misconfigured(anyhow!("a simulated 401"))),
             Some("tok_decline_insufficient_funds") => return Ok(declined("insufficient_funds")),
             Some("tok_decline_expired_card") => return Ok(declined("expired_card")),
             Some(_) => return Ok(declined("unknown_token")),
@@ -68,15 +78,19 @@ impl Simulated {
         Ok(payment(PaymentStatus::Approved))
     }
 
-    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, UnknownOutcome> {
-        let lost: Option<LostAnswerItem> = self.store.get(key(id)).await?;
+    pub(super) async fn query(&self, id: TransactionId) -> Result<Option<Payment>, ProviderError> {
+        let lost: Option<SimulatedItem> = self.store.get(key(id)).await?;
         let Some(lost) = lost.filter(|lost| lost.charged) else { return Ok(None) };
         let amount = Money::from_minor(lost.amount_minor).map_err(anyhow::Error::from)?;
         Ok(Some(payment(id, PaymentStatus::Approved, amount, &lost.currency)))
     }
 
     /// Writes nothing: the payment function records the void, and that record, being the first, blocks a later charge.
-    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, UnknownOutcome> {
+    pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, ProviderError> {
+        let simulated: Option<SimulatedItem> = self.store.get(key(id)).await?;
+        if simulated.is_some_and(|item| item.refuses_refund) {
+            return Err(ProviderError::Refused(Reason::new("simulated")));
+        }
         let found = match self.store.payment(id).await? {
             None => self.query(id).await?,
             recorded => recorded,
@@ -91,18 +105,22 @@ impl Simulated {
     }
 
     /// Loses the answer to the first request of a charge.
-    async fn lose_first(&self, request: &ProcessPayment, charged: bool) -> Result<(), UnknownOutcome> {
-        let lost = LostAnswerItem {
-            transaction_id: key(TransactionId::of(request.order_id)),
-            charged,
-            amount_minor: request.amount.minor(),
-            currency: request.currency.clone(),
-        };
-        if self.store.put_new(lost).await? {
+    async fn lose_first(&self, request: &ProcessPayment, charged: bool) -> Result<(), ProviderError> {
+        if self.store.put_new(item(request, charged, false)).await? {
             sleep(TIMEOUT).await;
             return Err(anyhow!("a simulated timeout").into());
         }
         Ok(())
+    }
+}
+
+fn item(request: &ProcessPayment, charged: bool, refuses_refund: bool) -> SimulatedItem {
+    SimulatedItem {
+        transaction_id: key(TransactionId::of(request.order_id)),
+        charged,
+        refuses_refund,
+        amount_minor: request.amount.minor(),
+        currency: request.currency.clone(),
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     TruncateBody,
     /// This status without a body.
     Status(u16),
+    /// A refusal for good, with this status.
+    Refuse(u16),
     /// A body that cannot be parsed.
     UnparsableBody,
     /// The answer with another value in this field.
@@ -217,7 +219,11 @@ impl Fault {
                 let half = Ok("{\"reference\":");
                 Body::from_stream(stream::iter([half, Err(std::io::Error::other("truncated"))])).into_response()
             }
+            Self::Status(429) => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")]).into_response(),
             Self::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+            Self::Refuse(status) => {
+                (StatusCode::from_u16(status).unwrap(), Json(json!({"reason": "token_unknown"}))).into_response()
+            }
             Self::UnparsableBody => "<html>Welcome!</html>".into_response(),
             Self::ChangeField(field, value) => {
                 let status = response.status();

@@ -21,6 +21,7 @@ async fn payment_token_decides_the_outcome() {
         (Some("tok_slow"), None),
         (Some("tok_decline_insufficient_funds"), Some("insufficient_funds")),
         (Some("tok_decline_expired_card"), Some("expired_card")),
+        (Some("tok_rejected"), Some("rejected_by_provider")),
         (Some("tok_visa"), Some("unknown_token")),
     ] {
         let order = OrderId::new();
@@ -139,4 +140,16 @@ async fn refund_of_a_declined_charge_changes_nothing() {
     let order = OrderId::new();
     let declined = charge(&store, &provider, &charge_request(order, Some("tok_decline_expired_card"))).await.unwrap();
     assert_eq!(refund(&store, &provider, declined.transaction_id, &refund_request()).await.unwrap(), declined);
+}
+
+#[tokio::test]
+async fn refund_can_be_refused_for_good() {
+    let (store, provider) = simulated().await;
+    let order = OrderId::new();
+    let charged = charge(&store, &provider, &charge_request(order, Some("tok_refund_refused"))).await.unwrap();
+    for _ in 0..2 {
+        let refused = refund(&store, &provider, charged.transaction_id, &refund_request()).await;
+        assert!(matches!(refused, Err(ChargeError::RefundRefused(_))), "{refused:?}");
+    }
+    assert_eq!(find(&store, &provider, charged.transaction_id).await.unwrap(), Some(charged));
 }

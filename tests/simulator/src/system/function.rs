@@ -48,7 +48,7 @@ async fn call(
         // The invocation crashed or timed out.
         Ok(None) => Ok(empty_response(StatusCode::BAD_GATEWAY)),
         Err(CallError::Transient) => Ok(empty_response(StatusCode::SERVICE_UNAVAILABLE)),
-        Err(CallError::ConnectionLost) => Err(NoAnswer::Other(anyhow!("the connection broke"))),
+        Err(CallError::ConnectionLost) => Err(NoAnswer::Disconnected(anyhow!("the peer closed it"))),
     }
 }
 

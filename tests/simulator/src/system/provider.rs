@@ -75,7 +75,7 @@ impl PaymentProvider {
                         Ok(response(status, &body))
                     }
                     Err(CallError::Transient) => Ok(response(StatusCode::SERVICE_UNAVAILABLE, &json!({}))),
-                    Err(CallError::ConnectionLost) => Err(NoAnswer::Other(anyhow!("the connection broke"))),
+                    Err(CallError::ConnectionLost) => Err(NoAnswer::Disconnected(anyhow!("the peer closed it"))),
                 }
             }
         }))
@@ -86,6 +86,10 @@ impl PaymentProvider {
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let path: Vec<&str> = request.uri().path().split('/').skip(1).collect();
         match (request.method(), &*path) {
+            // Refused for good, before anything else is looked at.
+            (&Method::POST, ["charges"]) if body["token"] == "tok_rejected" => {
+                (StatusCode::UNPROCESSABLE_ENTITY, json!({"reason": "token_unknown"}))
+            }
             (&Method::POST, ["charges"]) => {
                 let reference = body["reference"].as_str().unwrap_or_default().to_owned();
                 self.once(key, |ledger| ledger.charge(&reference, &body)).await

@@ -152,7 +152,7 @@ impl Customer {
             lines => order["items"] = json!(lines),
         }
         if random.permille(150) {
-            order["payment_token"] = json!("tok_decline_expired_card");
+            order["payment_token"] = json!(random.one_of(["tok_decline_expired_card", "tok_rejected"]));
         } else if random.permille(500) {
             order["payment_token"] = json!("tok_approve");
         }
