@@ -31,6 +31,10 @@ pub enum ClaimOutcome {
 /// How long a claim lasts: longer than the function's timeout.
 const CLAIM: Duration = Duration::seconds(60);
 
+/// How long a delivery is remembered. A job that arrives again is not delivered again until then. SQS keeps a message for 14
+/// days, and Kafka keeps a record for as long as the topic says, which must be shorter.
+const RETENTION: Duration = Duration::days(90);
+
 impl Store {
     /// The table of that name.
     pub fn new(client: Client, table: String) -> Self {
@@ -43,7 +47,7 @@ impl Store {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(serde_dynamo::to_item(DeliveryItem::claimed(job, now + CLAIM))?))
+            .set_item(Some(serde_dynamo::to_item(DeliveryItem::claimed(job, now))?))
             .condition_expression(
                 "attribute_not_exists(order_id) OR (#status = :delivering AND claimed_until_ms < :now)",
             )

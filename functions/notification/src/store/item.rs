@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use wire::{Channel, NotificationJob, OrderEventType, OrderId};
 
+use crate::store::{CLAIM, RETENTION};
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct DeliveryItem {
     order_id: OrderId,
@@ -22,6 +24,9 @@ pub(super) struct DeliveryItem {
     /// Only of a delivered job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delivered_at: Option<DateTime<Utc>>,
+    /// When DynamoDB may delete the item, in seconds since 1970.
+    #[serde(default)]
+    expires_at: i64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -32,7 +37,7 @@ pub(super) enum DeliveryStatus {
 }
 
 impl DeliveryItem {
-    pub(super) fn claimed(job: &NotificationJob, until: DateTime<Utc>) -> Self {
+    pub(super) fn claimed(job: &NotificationJob, now: DateTime<Utc>) -> Self {
         Self {
             order_id: job.order_id,
             event_channel: event_channel(job),
@@ -40,8 +45,9 @@ impl DeliveryItem {
             channel: job.channel,
             event_id: job.event_id.clone(),
             order_status: job.event_type,
-            claimed_until_ms: Some(until.timestamp_millis()),
+            claimed_until_ms: Some((now + CLAIM).timestamp_millis()),
             delivered_at: None,
+            expires_at: (now + RETENTION).timestamp(),
         }
     }
 }

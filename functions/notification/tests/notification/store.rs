@@ -1,6 +1,6 @@
 //! The table of deliveries, against an emulated DynamoDB.
 
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use notification::{ClaimOutcome, Store};
 use test_dynamodb::TestDynamoDb;
 use wire::{Channel, NotificationJob, OrderEventType, OrderId};
@@ -9,7 +9,7 @@ use wire::{Channel, NotificationJob, OrderEventType, OrderId};
 async fn job_is_delivered_once_and_an_expired_claim_can_be_taken_over() {
     let dynamodb = TestDynamoDb::start().await.unwrap();
     let table = dynamodb.table("NotificationsTable").unwrap();
-    let store = Store::new(dynamodb.client, table);
+    let store = Store::new(dynamodb.client.clone(), table.clone());
     let order_id = OrderId::new();
     let job = NotificationJob {
         event_id: format!("{order_id}:1"),
@@ -24,4 +24,9 @@ async fn job_is_delivered_once_and_an_expired_claim_can_be_taken_over() {
     assert_eq!(store.claim(&job, now + Duration::minutes(2)).await.unwrap(), ClaimOutcome::Claimed);
     store.record_delivery(&job, now).await.unwrap();
     assert_eq!(store.claim(&job, now + Duration::days(9)).await.unwrap(), ClaimOutcome::AlreadyDelivered);
+
+    let item = dynamodb.client.scan().table_name(table).send().await.unwrap().items.unwrap().remove(0);
+    let expires_at = item["expires_at"].as_n().unwrap().parse().unwrap();
+    let days = (DateTime::from_timestamp_secs(expires_at).unwrap() - now).num_days();
+    assert_eq!(days, 90, "the last claim, after two minutes, counts");
 }
