@@ -116,7 +116,9 @@ impl AwsEndpoint {
         let ministack = client.get(format!("{self}/_ministack/health")).send().await;
         Ok(match ministack.is_ok_and(|response| response.status().is_success()) {
             true => format!("MiniStack {version}"),
-            false => format!("LocalStack {version} {edition}").trim_end().to_owned(),
+            // A LocalStack from pip does not know its edition.
+            false if ["", "unknown"].contains(&&*edition) => format!("LocalStack {version}"),
+            false => format!("LocalStack {version} {edition}"),
         })
     }
 }

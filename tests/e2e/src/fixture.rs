@@ -61,11 +61,24 @@ impl Fixture {
         let config = Config { aws_endpoint_url: AwsEndpoint::from_env()?, ..Config::free_ports(dir)? };
         cli::log_to_file(&config)?;
         let stack = runtime.block_on(Stack::start(config))?;
+        if !stack.starts_aws_emulator() {
+            runtime.block_on(purge_queues(&stack))?;
+        }
         // Before there is any message: a message that has been received keeps the timeout of that moment.
         runtime.block_on(shorten_visibility_timeout(&stack))?;
         let run = SystemTime::UNIX_EPOCH.elapsed()?.as_secs() % 1_000_000;
         Ok(Self { runtime, stack, run })
     }
+}
+
+/// Deletes what an earlier run has left in the queues of a running emulator, such as its poison record.
+async fn purge_queues(stack: &Stack) -> Result<()> {
+    let sqs = aws_sdk_sqs::Client::new(&stack.endpoints().sdk_config());
+    for queue in stack.resources().queues.values() {
+        let purged = sqs.purge_queue().queue_url(&queue.url).send().await;
+        purged.with_context(|| format!("cannot purge the queue {}", queue.name))?;
+    }
+    Ok(())
 }
 
 /// Sets [`VISIBILITY_TIMEOUT`] for the queue of notification jobs.
