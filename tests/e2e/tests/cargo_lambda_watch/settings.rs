@@ -17,11 +17,14 @@ use tokio::time::timeout;
 /// Longest wait for a function to start or to fail.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Where a function finds no CA certificates.
+const NO_CERTIFICATES: [(&str, &str); 2] = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+
 /// The only line that a function prints to stderr when its start fails.
 const ERROR: &str = "error: ";
 
 /// Without settings, every function fails with one line. The variables that the line names, with the values of `local.env`,
-/// are enough to start it.
+/// are enough to start it. Missing CA certificates are one line too.
 pub(crate) async fn one_error_names_all(stack: &Stack, env_file: &Path) -> Result<()> {
     let env_file = fs::read_to_string(env_file)?;
     let values: BTreeMap<_, _> = env_file.lines().filter_map(|line| line.split_once('=')).collect();
@@ -38,6 +41,12 @@ pub(crate) async fn one_error_names_all(stack: &Stack, env_file: &Path) -> Resul
         if let Err(second) = start(function, &settings).await? {
             bail!("{} names {named:?} first, and then: {second:?}", function.name);
         }
+        let settings = [&*settings, &NO_CERTIFICATES].concat();
+        let error = start(function, &settings).await?.err().context("it starts without certificates")?;
+        ensure!(
+            error.starts_with(ERROR) && error.contains("no CA certificates") && error.lines().count() == 1,
+            "{error}"
+        );
     }
     Ok(())
 }
