@@ -14,6 +14,8 @@ LOCAL_STACK := target/debug/local-stack
 
 VENV := .tools/venv
 VENV_DONE := $(VENV)/.done
+SAM := .tools/sam
+SAM_DONE := $(SAM)/.done
 KAFKA := .tools/kafka
 KAFKA_DONE := $(KAFKA)/.done
 CARGO_FUZZ := .tools/bin/cargo-fuzz
@@ -60,6 +62,27 @@ e2e: build ## Run the end-to-end tests only; ARGS=<name> selects some, ARGS=--li
 .PHONY: e2e-cloudformation
 e2e-cloudformation: build ## Deploy template.yaml to a MiniStack through CloudFormation, which runs the functions, and place an order there
 	@cargo test --workspace --locked --test emulator -- --nocapture cloudformation
+
+# `sam local`, which needs a Docker Engine.
+.PHONY: sam-invoke
+sam-invoke: build $(SAM_DONE) ## Invoke FUNCTION=order in a container with its sample event, or EVENT=<file> (docs/sam-local.md)
+	@$(LOCAL_STACK) sam invoke "$(FUNCTION)" $(if $(EVENT),--event "$(EVENT)") $(ARGS)
+
+.PHONY: sam-start-api
+sam-start-api: build $(SAM_DONE) ## Serve the API with the gateway in a container until Ctrl-C; SAM_PORT=3000
+	@$(LOCAL_STACK) sam start-api $(ARGS)
+
+.PHONY: sam-start-lambda
+sam-start-lambda: build $(SAM_DONE) ## Serve the Lambda Invoke API with every function in a container until Ctrl-C; SAM_PORT=3001
+	@$(LOCAL_STACK) sam start-lambda $(ARGS)
+
+.PHONY: sam-local-test
+sam-local-test: build ## Run every function and an order through `sam local`; without a Docker Engine, say that this is skipped
+	@! docker version >/dev/null 2>&1 || $(MAKE) --no-print-directory sam-tools
+	@target/debug/sam-local
+
+.PHONY: sam-tools
+sam-tools: $(SAM_DONE) ## Install AWS's SAM CLI into .tools/
 
 EXAMPLES ?= 750
 .PHONY: schemathesis
@@ -137,6 +160,13 @@ $(VENV_DONE): localstack/requirements.txt
 	@rm -f $@
 	@python3 -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(SAM_DONE): localstack/sam/requirements.txt | $(VENV_DONE)
+	@echo "installing AWS's SAM CLI into $(SAM) (may take a minute)" >&2
+	@rm -f $@
+	@python3 -m venv --clear $(SAM)
+	@$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 $(KAFKA_DONE): localstack/kafka/pom.xml

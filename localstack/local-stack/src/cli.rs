@@ -1,5 +1,7 @@
 //! Runs a command against a stack: starts the stack, runs the command, and always stops the stack.
 
+pub mod sam;
+
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::future::pending;
@@ -75,7 +77,7 @@ pub async fn with_stack(config: Config, body: impl AsyncFnOnce(&Stack) -> Result
     let stack = tokio::select! {
         stack = Stack::start(config) => stack?,
         () = interrupts.next() => {
-            anstream::println!("interrupted during the start: nothing is left running");
+            anstream::eprintln!("interrupted during the start: nothing is left running");
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
@@ -85,8 +87,8 @@ pub async fn with_stack(config: Config, body: impl AsyncFnOnce(&Stack) -> Result
         () = interrupts.next() => Ok(ExitCode::from(INTERRUPTED)),
     };
     tokio::select! {
-        () = stack.stop() => anstream::println!("stopped: nothing is left running"),
-        () = interrupts.next() => anstream::println!("killed"),
+        () = stack.stop() => anstream::eprintln!("stopped: nothing is left running"),
+        () = interrupts.next() => anstream::eprintln!("killed"),
     }
     outcome
 }

@@ -1,6 +1,7 @@
 //! Settings of a run: ports, number of function instances, folders.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::{Args, value_parser};
@@ -10,7 +11,8 @@ use crate::aws_endpoint::AwsEndpoint;
 use crate::ports::{self, Port};
 use crate::root;
 
-/// Settings of a local stack. Each option is also an environment variable. Everything listens on 127.0.0.1 only.
+/// Settings of a local stack. Each option is also an environment variable. Everything listens on 127.0.0.1 only, unless
+/// there is a container gateway.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// Port of the API: the gateway's routes, the function URLs and the Lambda Invoke API
@@ -72,6 +74,11 @@ pub struct Config {
     #[arg(skip)]
     pub deployed_api_url: Option<String>,
 
+    /// The address at which containers reach this machine, such as Docker's 172.17.0.1, if functions run in containers. The
+    /// stack listens there too.
+    #[arg(skip)]
+    pub container_gateway: Option<Ipv4Addr>,
+
     /// Folder of the logs (`logs/<part>.log`), which are emptied at start, and of the emulators' data, which is deleted
     /// when the stack stops.
     #[arg(skip = root().join(".local"))]
@@ -110,6 +117,7 @@ impl Config {
             otlp_endpoint: None,
             viewer_url: None,
             viewer_port,
+            container_gateway: None,
             concurrency,
             rate_limit_rate: None,
             rate_limit_burst: None,
@@ -122,9 +130,9 @@ impl Config {
         })
     }
 
-    /// The addresses of the parts of a stack with this configuration.
+    /// The addresses of the parts of a stack with this configuration, as seen from this machine.
     pub fn endpoints(&self) -> Endpoints {
-        Endpoints::new(self)
+        Endpoints::new(self, Ipv4Addr::LOCALHOST)
     }
 
     /// The folder of the recorded OTLP requests.

@@ -1,5 +1,7 @@
 //! The addresses of a running stack's parts.
 
+use std::net::Ipv4Addr;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -13,7 +15,7 @@ pub const REGION: &str = "eu-central-1";
 /// credentials are never used.
 pub(crate) const CREDENTIAL: &str = "test";
 
-/// The addresses of a stack's parts, on 127.0.0.1 unless the configuration names others.
+/// The addresses of a stack's parts, as seen from this machine or from a container, unless the configuration names others.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// The gateway's routes, the function URLs (`/lambda-url/<function>/`) and the Lambda Invoke API.
@@ -30,15 +32,16 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    pub(crate) fn new(config: &Config) -> Self {
-        let url = |port: u16| format!("http://127.0.0.1:{port}");
+    /// The addresses for clients that reach the stack at `host`.
+    pub(crate) fn new(config: &Config, host: Ipv4Addr) -> Self {
+        let url = |port: u16| format!("http://{host}:{port}");
         Self {
             api_url: config.deployed_api_url.clone().unwrap_or_else(|| url(config.api_port)),
             aws_endpoint: config.aws_endpoint_url.as_ref().map_or_else(|| url(config.aws_port), ToString::to_string),
             kafka_bootstrap_servers: config
                 .kafka_bootstrap_servers
                 .clone()
-                .unwrap_or_else(|| format!("127.0.0.1:{}", config.kafka_port)),
+                .unwrap_or_else(|| format!("{host}:{}", config.kafka_port)),
             otlp_endpoint: config.otlp_endpoint.clone().unwrap_or_else(|| url(config.otlp_port)),
             traces: match &config.otlp_endpoint {
                 Some(collector) => config.viewer_url.clone().unwrap_or_else(|| format!("sent on by {collector}")),

@@ -16,7 +16,6 @@ use crate::emulators::Launcher;
 use crate::endpoints::Endpoints;
 use crate::task_group::TaskGroup;
 
-pub(crate) use instance::GRACE;
 use instance::Instance;
 
 /// The variables of the user's environment that a function inherits.

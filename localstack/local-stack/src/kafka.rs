@@ -1,6 +1,7 @@
 //! Kafka: starts Apache Kafka as one KRaft node with an empty log, or uses a broker that already runs.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use crate::emulators::{Launcher, START_DEADLINE};
 use crate::restartable::RestartableProcess;
+use crate::stack::InternalPorts;
 use crate::tools::{Broker, kafka_version};
 use crate::{process, readiness, root};
 
@@ -33,11 +35,11 @@ impl Launcher {
         servers: &str,
         topics: &BTreeSet<String>,
         data: &Path,
-        controller_port: u16,
+        internal_ports: InternalPorts,
     ) -> Result<Option<RestartableProcess>> {
         let (name, process) = match broker {
             Broker::Apache { jars, java } => {
-                let process = self.apache_kafka(java, jars, data, controller_port).await?;
+                let process = self.apache_kafka(java, jars, data, internal_ports).await?;
                 (format!("Apache Kafka {}", kafka_version(jars)), Some(process))
             }
             Broker::Running => ("external broker".to_owned(), None),
@@ -53,12 +55,17 @@ impl Launcher {
         java: &Path,
         jars: &Path,
         data: &Path,
-        controller_port: u16,
+        internal_ports: InternalPorts,
     ) -> Result<RestartableProcess> {
         let port = self.config.kafka_port;
+        let InternalPorts { kafka_controller, kafka_containers, .. } = internal_ports;
+        // Without a gateway no container connects, so the address does not matter.
+        let gateway = self.config.container_gateway.unwrap_or(Ipv4Addr::LOCALHOST);
         let properties = include_str!("../../kafka/server.properties")
             .replace("{port}", &port.to_string())
-            .replace("{controller_port}", &controller_port.to_string())
+            .replace("{controller_port}", &kafka_controller.to_string())
+            .replace("{containers_port}", &kafka_containers.to_string())
+            .replace("{gateway}", &gateway.to_string())
             .replace("{data}", &data.join("log").display().to_string());
         let properties_file = data.join("server.properties");
         std::fs::create_dir_all(data).with_context(|| format!("cannot create {}", data.display()))?;

@@ -32,6 +32,9 @@ enum Command {
     Dev(Config),
     /// Let notification handle the Kafka records again that it has parked, on the running local stack or on AWS
     ReplayParked(Replay),
+    /// Run functions in containers with `sam local`, which needs a Docker Engine
+    #[command(subcommand)]
+    Sam(cli::sam::Command),
     /// Print a bearer token for the local stack
     Token(Grant),
 }
@@ -47,6 +50,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Demo { config, keep } => cli::demo(config, keep).await,
         Command::Dev(config) => cli::dev(config).await,
         Command::ReplayParked(replay) => replay.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Sam(command) => cli::sam::run(command).await,
         Command::Token(grant) => {
             println!("{}", Signer::local()?.token(&grant)?);
             Ok(ExitCode::SUCCESS)

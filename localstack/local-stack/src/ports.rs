@@ -36,7 +36,10 @@ fn has_v6() -> bool {
 }
 
 /// Distinct ports that nothing listens on.
-pub(crate) fn free<const N: usize>() -> io::Result<[u16; N]> {
+///
+/// # Errors
+/// When there are not enough.
+pub fn free<const N: usize>() -> io::Result<[u16; N]> {
     // Starts at a random port, so that two stacks that start at the same time try different ports. Every port is held
     // until the last one is found, so that all are distinct.
     let (length, random) = (RANGE.len(), Uuid::new_v4().as_fields().0 as usize);

@@ -15,7 +15,7 @@ use clap::Args;
 use http::Method;
 use serde_json::Value;
 
-use crate::{Config, Endpoints};
+use crate::Config;
 
 /// Longer than the function's timeout, and the emulator's addition to it.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(40);
@@ -53,7 +53,7 @@ impl Replay {
                 (sdk_config, lambda, function)
             }
             None => {
-                let endpoints = Endpoints::new(&self.config);
+                let endpoints = self.config.endpoints();
                 let lambda = Connector::unsigned()?.service("the local stack", endpoints.api_url.parse()?);
                 (endpoints.sdk_config(), lambda, "notification".to_owned())
             }

@@ -1,6 +1,8 @@
 //! A running local stack: its parts, and how they are restarted and stopped.
 
+mod container_access;
 mod start;
+mod subprocess;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,10 +19,13 @@ use crate::emulators::Launcher;
 use crate::kafka::kafka_ready;
 use crate::restartable::{RestartableProcess, Termination};
 use crate::task_group::TaskGroup;
-use crate::{Config, Endpoints, functions};
+use crate::{Config, Endpoints};
 
 /// How long the poller may take to finish its invocations, and the emulators to exit.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the functions may take to export their last spans, and the containers of sam to be removed.
+const FUNCTIONS_GRACE: Duration = Duration::from_secs(25);
 
 /// A running local stack. Stop it with [`Stack::stop`]. Dropping it kills every process at once and keeps the logs.
 pub struct Stack {
@@ -46,10 +51,12 @@ pub struct Stack {
 
 /// Ports that cannot be configured, because only parts of the stack connect to them.
 #[derive(Clone, Copy)]
-struct InternalPorts {
+pub(crate) struct InternalPorts {
     /// The Lambda emulator behind the API proxy.
     lambda: u16,
-    kafka_controller: u16,
+    pub(crate) kafka_controller: u16,
+    /// The broker's listener for containers.
+    pub(crate) kafka_containers: u16,
     /// The collector's OTLP/gRPC receiver. The functions export over HTTP instead.
     collector_grpc: u16,
 }
@@ -118,9 +125,9 @@ impl Stack {
 
     /// Every port that a part of this stack listens on.
     pub fn ports(&self) -> impl Iterator<Item = u16> {
-        let InternalPorts { lambda, kafka_controller, collector_grpc } = self.internal_ports;
+        let InternalPorts { lambda, kafka_controller, kafka_containers, collector_grpc } = self.internal_ports;
         let configured = self.launcher.config.ports().into_iter().map(|port| port.number);
-        configured.chain([lambda, kafka_controller, collector_grpc])
+        configured.chain([lambda, kafka_controller, kafka_containers, collector_grpc])
     }
 
     /// The process group of every process of this stack.
@@ -159,7 +166,7 @@ impl Stack {
 
     async fn stop_parts(&self) {
         self.poller.stop(GRACE).await;
-        self.instances.stop(functions::GRACE * 2).await;
+        self.instances.stop(FUNCTIONS_GRACE).await;
         self.launcher.emulators.stop(GRACE).await;
         self.launcher.group.kill();
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::process;
 
 /// How long a function may run on after SIGTERM: long enough to export its last spans.
-pub(crate) const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A process that exits earlier than this after its start has failed to start: the cause is not one request.
 const EARLY: Duration = Duration::from_secs(2);

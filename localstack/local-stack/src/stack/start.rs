@@ -50,13 +50,13 @@ impl Stack {
             std::fs::write(log?.path(), "")?;
         }
         let data = tempfile::Builder::new().prefix("data-").tempdir_in(&config.dir)?;
-        let endpoints = Endpoints::new(&config);
+        let endpoints = config.endpoints();
         let progress = Progress::new(config.progress);
         let (emulators, failures) = (TaskGroup::new(), Failures::new());
-        let [lambda, kafka_controller, collector_grpc] = ports::free()?;
+        let [lambda, kafka_controller, kafka_containers, collector_grpc] = ports::free()?;
         Ok(Self {
             endpoints,
-            internal_ports: InternalPorts { lambda, kafka_controller, collector_grpc },
+            internal_ports: InternalPorts { lambda, kafka_controller, kafka_containers, collector_grpc },
             resources: Resources::default(),
             functions: Vec::new(),
             kafka_topics: template.kafka_topics()?,
@@ -71,10 +71,11 @@ impl Stack {
     }
 
     async fn start_parts(&mut self, tools: &Tools, template: &Template) -> Result<()> {
-        let InternalPorts { lambda: runtime_port, kafka_controller, collector_grpc } = self.internal_ports;
+        let InternalPorts { lambda: runtime_port, collector_grpc, .. } = self.internal_ports;
+        self.listen_for_containers()?;
         let (servers, topics) = (&self.endpoints.kafka_bootstrap_servers, &self.kafka_topics);
         let kafka_data = self.data.path().join("kafka");
-        let kafka = self.launcher.kafka(&tools.broker, servers, topics, &kafka_data, kafka_controller);
+        let kafka = self.launcher.kafka(&tools.broker, servers, topics, &kafka_data, self.internal_ports);
         let traces = async {
             match &self.launcher.config.otlp_endpoint {
                 Some(endpoint) => self.launcher.external_collector(endpoint).await,
@@ -89,7 +90,7 @@ impl Stack {
         let functions = async {
             let lambda = async { if run_functions { self.launcher.lambda(tools, runtime_port).await } else { Ok(()) } };
             let ((), (aws, resources)) = tokio::try_join!(lambda, self.start_aws(tools, template))?;
-            let functions = self.resolve_functions(template, &resources)?;
+            let functions = self.resolve_functions(template, &resources, &self.endpoints)?;
             if run_functions {
                 self.start_api_proxy(&functions, runtime_port)?;
                 self.start_functions(functions.iter().filter(|function| !environment::needs_kafka(function)))?;
@@ -141,10 +142,15 @@ impl Stack {
         Ok(())
     }
 
-    /// The template's functions, with their environment on this machine.
-    fn resolve_functions(&self, template: &Template, resources: &Resources) -> Result<Vec<Function>> {
+    /// The template's functions, with the environment that they have where the stack is reached at `endpoints`.
+    pub(super) fn resolve_functions(
+        &self,
+        template: &Template,
+        resources: &Resources,
+        endpoints: &Endpoints,
+    ) -> Result<Vec<Function>> {
         let parameters = parameters(resources, &self.launcher.config)?;
-        let deployment = Deployment { lambda_url: self.endpoints.api_url.clone(), parameters };
+        let deployment = Deployment { lambda_url: endpoints.api_url.clone(), parameters };
         template.functions(resources, &deployment)
     }
 
