@@ -69,13 +69,14 @@ impl Producer {
     ) -> Result<Sent, SendError> {
         let record = Record::new(topic, value).key(key.to_owned());
         let record = headers.into_iter().fold(record, |record, (name, text)| record.header(name, text));
-        let sent = async {
+        // In a box, because the compiler has a limit for how deep the futures of a caller are nested.
+        let sent = Box::pin(async {
             match self.attempt(record.clone()).await {
                 // The producer, and not the record, was refused. The same record is then sent by a new one.
                 Err(SendError::Refused(error)) if !error.is_retriable() => self.attempt(record).await,
                 sent => sent,
             }
-        };
+        });
         tokio::time::timeout(DELIVERY_TIMEOUT, sent).await.unwrap_or(Err(SendError::Timeout))
     }
 
