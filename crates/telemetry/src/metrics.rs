@@ -54,7 +54,7 @@ const EXPORTED: &[&str] = &[OTEL_COMPONENT_TYPE, ERROR_TYPE];
 /// Whether the rate limit allowed the request: `allowed`, `refused` or `unchecked`.
 pub const GATEWAY_RATE_LIMIT_OUTCOME: &str = "gateway.rate_limit.outcome";
 
-/// Why an order is in quarantine: `attempts` or `unreadable`.
+/// Why an order is in quarantine: `attempts`, `refund_refused` or `unreadable`.
 pub const ORDER_QUARANTINE_REASON: &str = "order.quarantine.reason";
 
 /// Defines each instrument, and [`DECLARATIONS`] with the declarations of all of them.

@@ -1,11 +1,13 @@
 //! Recovery of unfinished orders: their request crashed, a step failed or has an unknown outcome, or an event is not relayed.
 //!
 //! An order that fails again waits longer each time, up to ten minutes. After [`MAX_ATTEMPTS`], about a day, it is put into the
-//! *quarantine*: it is counted, logged and left alone until an operator releases it (`docs/quarantine.md`). The same happens to an
-//! item that cannot be read, because a newer version wrote it or somebody edited it.
+//! *quarantine*: it is counted, logged and left alone until an operator releases it (`docs/quarantine.md`). The same happens at once
+//! if the payment provider refuses a refund for good, and after a day to an item that cannot be read, because a newer version wrote
+//! it or somebody edited it.
 
 use std::time::Duration;
 
+use chassis::client::CallError;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, future, stream};
 use serde::Serialize;
@@ -13,6 +15,7 @@ use telemetry::KeyValue;
 use telemetry::metrics::{ORDER_QUARANTINE_REASON, ORDER_QUARANTINED};
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::OrderId;
+use wire::problem::ProblemType;
 
 use crate::store::Unreadable;
 use crate::{Order, Phase, Saga};
@@ -113,18 +116,22 @@ async fn recover_order(saga: &Saga, key: &str, now: DateTime<Utc>, end: Instant)
         tracing::error!(order_id = key, error = format!("{error:#}"), "order {key} could not be leased");
         return Outcome::NotLeased;
     };
-    if gives_up(&order) {
-        return quarantine(saga, key, "attempts", now, &error).await;
+    if let Some(reason) = reason_to_give_up(&order, &error) {
+        return quarantine(saga, key, reason, now, &error).await;
     }
     // If there is no time left, the lease ends by itself before the order's next deadline.
     let _ = timeout(CLOSING_TIME, saga.leave_to_recovery(order.id, order.lease, &error)).await;
     Outcome::Left
 }
 
-/// Whether no further attempt is made. The event of an order in a terminal state is relayed for as long as it takes: an attempt
-/// is one write.
-fn gives_up(order: &Order) -> bool {
-    matches!(Phase::of(order.status), Phase::Unfinished(_)) && order.attempts >= MAX_ATTEMPTS
+/// Why no further attempt is made, if none is. The event of an order in a terminal state is relayed for as long as it takes: an
+/// attempt is one write.
+fn reason_to_give_up(order: &Order, error: &anyhow::Error) -> Option<&'static str> {
+    match error.downcast_ref() {
+        Some(CallError::Problem(problem)) if problem.kind == ProblemType::RefundRefused => Some("refund_refused"),
+        _ if matches!(Phase::of(order.status), Phase::Terminal(_)) || order.attempts < MAX_ATTEMPTS => None,
+        _ => Some("attempts"),
+    }
 }
 
 /// Leaves an order that cannot be read to a later attempt, by code that may be newer.

@@ -121,3 +121,16 @@ async fn payload_that_asks_for_something_unknown_is_an_error() {
     let response = schedule.handle(&fixture.saga, RUN).await.unwrap();
     assert_eq!(response, Response::Recovered(Recovered::default()));
 }
+
+#[tokio::test]
+async fn order_whose_refund_is_refused_for_good_is_quarantined_at_once() {
+    let fixture = Fixture::with_stock(4).await;
+    let placed = fixture.place(None, ORDER).await;
+    fixture.services.state().refuses_refunds = true;
+    assert_eq!(fixture.cancel(placed.order_id()).await.short(), (202, "CANCELLING"));
+    assert_eq!(fixture.recover_repeatedly().await, Recovered { quarantined: 1, ..Recovered::default() });
+    let list = fixture.operate(json!({"quarantine": "list"})).await;
+    assert_eq!(list["quarantine"][0]["reason"], "refund_refused");
+    let refunds = fixture.services.state().calls.iter().filter(|call| **call == Call::Refund).count();
+    assert_eq!(refunds, 2, "by the request and by one run of recovery");
+}

@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) charged: HashMap<String, u32>,
     /// The calls that fail at present.
     pub(crate) faults: HashMap<Call, Fault>,
+    /// Whether the payment provider refuses every refund for good.
+    pub(crate) refuses_refunds: bool,
     /// Whether no call is answered.
     pub(crate) hang: bool,
     /// All calls that were received.
@@ -127,6 +129,9 @@ impl State {
     fn carry_out(&mut self, call: Call, id: &str, body: &Value) -> Result<Value, (u16, &'static str)> {
         let units =
             || body["items"].as_array().into_iter().flatten().filter_map(|item| item["quantity"].as_u64()).sum();
+        if call == Call::Refund && self.refuses_refunds {
+            return Err((409, "refund-refused"));
+        }
         let known = self.reservations.get(id).copied();
         match (call, known) {
             (Call::Reserve, Some((_, "RELEASED"))) | (Call::Confirm, Some((_, "RELEASED"))) => {
