@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::problem::{Problem, ProblemType};
 
 pub use error::Error;
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, Path, Query, StrictJson};
 
 /// The response header with the request's trace id.
 pub const TRACE_ID: &str = "x-trace-id";

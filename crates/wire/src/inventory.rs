@@ -60,7 +60,6 @@ pub const MAX_SHARDS: u16 = 50;
 
 /// `PUT /inventory/{product_id}`: sets the catalogue entry of a product. Stock is not part of it: it changes by movements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct PutProduct {
     /// The display name: 1 to 200 characters.
     pub name: ProductName,
@@ -103,7 +102,6 @@ pub const SETTLEMENT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60
 
 /// `POST /inventory/reservations`: reserves all lines of an order, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Reserve {
     /// The order. It has one reservation: a repeated request returns the same one.
     pub order_id: OrderId,
@@ -113,7 +111,6 @@ pub struct Reserve {
 
 /// `POST /inventory/reservations/{order_id}/confirm` and `…/release`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Settle {
     /// The lines of the reservation.
     pub items: Vec<Line>,
@@ -121,7 +118,6 @@ pub struct Settle {
 
 /// `POST /inventory/deduct`: reserve and confirm in one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Deduct {
     /// The order. A repeated request deducts nothing more.
     pub order_id: OrderId,

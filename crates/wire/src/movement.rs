@@ -22,7 +22,6 @@ pub enum MovementKind {
 
 /// `POST /api/inventory/{product_id}/movements`: adds units to the stock, or removes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewMovement {
     /// The caller's name for the movement, unique for the product. A repeated request with the same content is applied once.
     pub movement_id: MovementId,

@@ -11,7 +11,6 @@ use crate::{Currency, Money, OrderId, OrderStatus, PaymentToken, ProductId, Tran
 
 /// A product and how many units of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Line {
     /// The product.
     pub product_id: ProductId,
@@ -28,7 +27,6 @@ pub const MAX_LINES: usize = 25;
 
 /// `POST /orders`: the short form (one product) or the list form (`items`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlaceOrder {
     /// The user who places the order.
     pub user_id: UserId,

@@ -7,7 +7,6 @@ use crate::{Currency, Money, OrderId, PaymentToken, TransactionId};
 
 /// `POST /payment/process`: charges an order. However often the request is repeated, the order is charged at most once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ProcessPayment {
     /// The order to charge.
     pub order_id: OrderId,
@@ -22,7 +21,6 @@ pub struct ProcessPayment {
 
 /// `POST /payment/{transaction_id}/refund`: refunds an order's charge. If there is none, it is voided: it can't be made any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RefundPayment {
     /// The amount of the charge, whether or not it was made.
     pub amount: Money,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// A text that has the wrong length or forbidden characters.
@@ -13,12 +14,20 @@ pub struct InvalidText {
     form: &'static str,
 }
 
-/// Defines a text type by its allowed lengths and characters.
+/// A JSON value that should be a string. Serde's error for another type of value would repeat the value, which may be a secret.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Text(String),
+    Other(IgnoredAny),
+}
+
+/// Defines a text type by its allowed lengths and characters, and what else it must be.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, $lengths:expr, $pattern:literal, $allowed:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, $lengths:expr, $pattern:literal, $allowed:expr, $is_valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = "Text", into = "String")]
         #[schema(value_type = String, pattern = $pattern)]
         pub struct $name(String);
 
@@ -34,7 +43,19 @@ macro_rules! text {
 
             fn try_from(text: String) -> Result<Self, InvalidText> {
                 let fits = ($lengths).contains(&text.chars().count()) && text.chars().all($allowed);
+                let fits = fits && ($is_valid)(text.as_str());
                 fits.then_some(Self(text)).ok_or(InvalidText { kind: $kind, form: $form })
+            }
+        }
+
+        impl TryFrom<Text> for $name {
+            type Error = InvalidText;
+
+            fn try_from(value: Text) -> Result<Self, InvalidText> {
+                match value {
+                    Text::Text(text) => text.try_into(),
+                    Text::Other(IgnoredAny) => Err(InvalidText { kind: $kind, form: "a text" }),
+                }
             }
         }
 
@@ -61,7 +82,8 @@ text!(
     "1 to 200 characters without control characters",
     1..=200_usize,
     r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
-    |c: char| !c.is_control()
+    |c: char| !c.is_control(),
+    |_: &str| true
 );
 
 text!(
@@ -71,19 +93,38 @@ text!(
     "1 to 200 characters without control characters",
     1..=200_usize,
     r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
-    |c: char| !c.is_control()
+    |c: char| !c.is_control(),
+    |_: &str| true
 );
 
 text!(
-    /// The payment provider's token of a card or an account, never a card number. 1 to 255 printable ASCII characters without
-    /// spaces. It is a secret: its `Debug` output does not contain it.
+    /// The payment provider's token of a card or an account. 1 to 255 printable ASCII characters without spaces. What looks like a
+    /// card number is refused. It is a secret: its `Debug` output does not contain it.
     PaymentToken,
     "payment_token",
-    "1 to 255 printable ASCII characters without spaces",
+    "the payment provider's token: 1 to 255 printable ASCII characters without spaces, and no card number",
     1..=255_usize,
     r"^[\x21-\x7e]{1,255}$",
-    |c: char| c.is_ascii_graphic()
+    |c: char| c.is_ascii_graphic(),
+    |text: &str| !is_card_number(text)
 );
+
+/// Whether a text is nothing but 12 to 19 digits with separators, with a valid check digit (ISO/IEC 7812-1: Luhn).
+fn is_card_number(text: &str) -> bool {
+    let mut digits = Vec::new();
+    for character in text.chars() {
+        match character.to_digit(10) {
+            Some(digit) => digits.push(digit),
+            None if character.is_ascii_alphabetic() => return false,
+            None => {}
+        }
+    }
+    let luhn = digits.iter().rev().enumerate().map(|(index, digit)| match (index % 2, digit * 2) {
+        (0, _) => *digit,
+        (_, doubled) => doubled / 10 + doubled % 10,
+    });
+    (12..=19).contains(&digits.len()) && luhn.sum::<u32>() % 10 == 0
+}
 
 impl fmt::Debug for ProductName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +159,24 @@ mod tests {
         assert!("Überzug, 2 × 3 m".parse::<ProductName>().is_ok());
         for bad in ["a b", "ü", &"x".repeat(256)] {
             assert!(bad.parse::<PaymentToken>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn card_number_is_no_payment_token_and_is_never_repeated() {
+        // Test numbers that the card networks publish.
+        for number in
+            ["4111111111111111", "5555-5555-5555-4444", "3782.822463.10005", "6011_1111_1111_1117", "4222222222222"]
+        {
+            for json in [format!("\"{number}\""), number.replace(|c: char| !c.is_ascii_digit(), "")] {
+                let error = serde_json::from_str::<PaymentToken>(&json).unwrap_err().to_string();
+                assert!(!error.contains(&number[..4]) && error.starts_with("payment_token must be "), "{error}");
+            }
+        }
+        for token in
+            ["4111111111111112", "tok_4111111111111111", "12345678903", "41111111111111111111111", "0x4111111111111111"]
+        {
+            assert!(token.parse::<PaymentToken>().is_ok(), "{token}");
         }
     }
 

@@ -49,7 +49,9 @@ pub fn app(gateway: Gateway) -> Router {
 
 /// The OpenAPI document at `/openapi.json`.
 pub fn document() -> OpenApi {
-    route_table().into_document()
+    let mut document = route_table().into_document();
+    openapi::close_request_bodies(&mut document);
+    document
 }
 
 /// Every route that a request can reach.

@@ -14,7 +14,6 @@ use wire::{OrderId, UserId};
 
 /// The query of `GET /orders`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct ListOrders {
     /// The user.
     pub(crate) user_id: UserId,

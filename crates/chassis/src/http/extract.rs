@@ -1,5 +1,6 @@
 //! axum extractors that reject a request with a problem.
 
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
@@ -11,8 +12,42 @@ use wire::problem::{Problem, ProblemType};
 
 use crate::http::Error;
 
-/// A JSON body. In a request it must be an object.
+/// A JSON body. In a request it must be an object. Fields that `T` does not know are ignored: the functions call each other with
+/// it, and during a deployment the caller may be newer.
 pub struct Json<T>(pub T);
+
+/// The JSON body of a request from outside. Like [`Json`], but a field that `T` does not know is an error, so that a caller learns of
+/// a misspelled one. This is the only place that is strict: the types themselves, in bodies, events, jobs and stored items, are not.
+pub struct StrictJson<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(|rejection| json_problem(&JsonRejection::from(rejection)))?;
+        let request = Request::from_parts(parts, Body::from(bytes.clone()));
+        let Json(body) = Json::from_request(request, state).await?;
+        match unknown_field::<T>(&bytes) {
+            None => Ok(Self(body)),
+            Some(name) => Err(Problem::new(ProblemType::Unprocessable, format!("unknown field `{name}`")).into()),
+        }
+    }
+}
+
+/// The name of the first field in a body that `T` ignores.
+fn unknown_field<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
+    let mut unknown = None;
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let ignored = |path: serde_ignored::Path<'_>| {
+        let name = path.to_string().rsplit('.').next().unwrap_or_default().to_owned();
+        unknown.get_or_insert(name);
+    };
+    // The body was read before, so this succeeds.
+    _ = serde_ignored::deserialize::<_, _, JsonObject<T>>(&mut json, ignored);
+    unknown
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Error;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chassis::client::Service;
-use chassis::http::{Error, Json, Path};
+use chassis::http::{Error, Json, Path, StrictJson};
 use http::header::{ETAG, HeaderMap, IF_MATCH, IF_NONE_MATCH};
 use http::{Method, Response};
 use utoipa::IntoParams;
@@ -70,7 +70,7 @@ pub(super) async fn put(
     State(gateway): State<Gateway>,
     Path(id): Path<ProductId>,
     headers: HeaderMap,
-    Json(body): Json<PutProduct>,
+    StrictJson(body): StrictJson<PutProduct>,
 ) -> Result<Response<Body>, Error> {
     let inventory = with_precondition(gateway.inventory, &headers)?;
     let (path, template) = (format!("inventory/{id}"), "/inventory/{product_id}");

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use chassis::http::{Error, Json, Path, Query};
+use chassis::http::{Error, Json, Path, Query, StrictJson};
 use http::{Method, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -56,7 +56,7 @@ pub(super) async fn record(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<ProductId>,
-    Json(movement): Json<NewMovement>,
+    StrictJson(movement): StrictJson<NewMovement>,
 ) -> Result<Response<Body>, Error> {
     let body = RecordMovement { movement, recorded_by: caller.user_id };
     let sent = gateway.inventory.send(Method::POST, &path(&id), TEMPLATE, Some(&body)).await;

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use chassis::http::Json;
 use http::Method;
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
-use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Object, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{Modify, OpenApi as _};
@@ -53,6 +54,41 @@ impl Modify for Components {
 /// The document without operations.
 pub(super) fn base() -> OpenApi {
     Base::openapi()
+}
+
+/// Adds to the schemas of all request bodies that they have no other fields, as `StrictJson` checks.
+pub(super) fn close_request_bodies(document: &mut OpenApi) {
+    let bodies = document.paths.paths.values_mut().flat_map(operations);
+    let mut open: Vec<String> = bodies.flat_map(|(_, operation)| schema_names(&operation.request_body)).collect();
+    let Some(components) = &mut document.components else { return };
+    while let Some(name) = open.pop() {
+        let Some(schema) = components.schemas.get_mut(&name) else { continue };
+        if let RefOr::T(Schema::Object(object)) = schema
+            && object.additional_properties.is_none()
+            && !object.properties.is_empty()
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+        open.extend(schema_names(schema));
+    }
+}
+
+/// The names of the schemas that a part of the document refers to. Schemas do not refer to each other in circles.
+fn schema_names(part: &impl Serialize) -> Vec<String> {
+    fn collect(part: &Value, names: &mut Vec<String>) {
+        match part {
+            Value::Object(fields) => {
+                let name = fields.get("$ref").and_then(|reference| reference.as_str()?.rsplit('/').next());
+                names.extend(name.map(str::to_owned));
+                fields.values().for_each(|field| collect(field, names));
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
+            _ => {}
+        }
+    }
+    let mut names = Vec::new();
+    collect(&serde_json::to_value(part).unwrap_or_default(), &mut names);
+    names
 }
 
 /// `GET /openapi.json`

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
-use chassis::http::{Error, Json, Path, Query};
+use chassis::http::{Error, Json, Path, Query, StrictJson};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Response};
 use serde::Deserialize;
@@ -77,7 +77,7 @@ pub(super) async fn place(
     State(gateway): State<Gateway>,
     caller: Caller,
     headers: HeaderMap,
-    Json(body): Json<PlaceOrder>,
+    StrictJson(body): StrictJson<PlaceOrder>,
 ) -> Result<Response<Body>, Error> {
     if body.user_id != caller.user_id {
         return Err(Problem::new(ProblemType::Forbidden, "user_id is not the user of the token").into());

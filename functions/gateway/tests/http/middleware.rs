@@ -93,6 +93,8 @@ async fn body_that_does_not_match_its_schema_is_rejected() {
     let deep = |open: &str| {
         format!(r#"{{"user_id":"USER-001","product_id":"P","quantity":1,"amount":{}"#, open.repeat(60_000))
     };
+    let card =
+        |token: &str| format!(r#"{{"user_id":"USER-001","product_id":"P","quantity":1,"payment_token":{token}}}"#);
     let bodies = [
         ("bad-request", String::new()),
         ("bad-request", "{".into()),
@@ -115,11 +117,14 @@ async fn body_that_does_not_match_its_schema_is_rejected() {
         ("unprocessable", r#"{"user_id":"USER-001","product_id":"P","quantity":1,"amount":"199.99"}"#.into()),
         ("unprocessable", r#"{"user_id":"USER-001","product_id":"P","quantity":1,"payment_token":"tok\nx"}"#.into()),
         ("unprocessable", r#"{"user_id":"USER-001","items":[{"product_id":"P","quantity":1,"price":0}]}"#.into()),
+        ("unprocessable", card(r#""4111-1111-1111-1111""#)),
+        ("unprocessable", card("4111111111111111")),
     ];
     for (expected, body) in bodies {
         let (status, headers, problem) = post(&fixture, "application/json", body.clone()).await;
         let start: String = body.chars().take(80).collect();
         assert_eq!(kind(&problem), expected, "{status} {start}");
+        assert!(!problem.to_string().contains("4111"), "a card number is never repeated: {problem}");
         assert_eq!(headers["content-type"], "application/problem+json");
     }
 }

@@ -15,7 +15,6 @@ use crate::{Recorded, Store};
 
 /// The query of a page.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct ListMovements {
     /// The maximum number of movements on the page.
     limit: Option<u8>,
