@@ -21,7 +21,8 @@
 //! [`put_product`], which never sets a number of units.
 //!
 //! An order of one line therefore costs 3 write units (while its product's item is no larger than 1 KB). Orders of one line
-//! never fail with a transaction conflict, however many of them buy the same product.
+//! never conflict with each other, however many of them buy the same product. A write that conflicts with a transaction (an order of
+//! several lines, a movement, an expired reservation) is retried.
 
 mod allocation;
 mod backoff;

@@ -11,7 +11,9 @@ use wire::{Line, OrderId};
 use crate::allocation::Allocation;
 use crate::backoff::Backoff;
 use crate::reservation::{Decision, Hold, NextStep, Settlement, complete_reservation};
-use crate::store::{SAME_HOLD, SettlementItem, names_hold, not_renewed_since, number, settlement_key, update_write};
+use crate::store::{
+    SAME_HOLD, SettlementItem, WriteOutcome, names_hold, not_renewed_since, number, settlement_key, update_write,
+};
 use crate::{StockError, Store};
 
 /// Sells the units that an order holds. `items` are the lines that it reserved.
@@ -94,6 +96,9 @@ pub(crate) async fn move_holds(store: &Store, settlement: &Settlement, holds: &[
 /// Records that an expired reservation is released, and moves one of its holds, if the order has no settlement and the hold is
 /// still there and was not renewed. Nothing is written otherwise. It is one transaction, because a renewal that succeeded must
 /// not be followed by a settlement that was decided before it.
+///
+/// It is sent once: after a transient error, above all a conflict with another request that settles the same product, the next
+/// reader finds what is left.
 pub(crate) async fn release_expired(store: &Store, hold: &Hold, expiry: DateTime<Utc>) -> anyhow::Result<()> {
     let Hold { order_id, reservation_id, .. } = *hold;
     let (decision, reservation_id) = (Decision::Released, Some(reservation_id));
@@ -101,7 +106,14 @@ pub(crate) async fn release_expired(store: &Store, hold: &Hold, expiry: DateTime
     let release = end_hold(store, hold, Decision::Released)?
         .condition_expression(format!("{SAME_HOLD} AND {}", not_renewed_since(":expiry")))
         .expression_attribute_values(":expiry", number(expiry.timestamp_millis()));
-    store.write(&[put_settlement(store, &settlement)?, update_write(release)?]).await.map(drop)
+    let writes = [put_settlement(store, &settlement)?, update_write(release)?];
+    if let WriteOutcome::Unknown(error) = store.write_once(&writes).await? {
+        tracing::debug!(
+            error = format!("{error:#}"),
+            "the expired reservation of order {order_id} is left to the next reader"
+        );
+    }
+    Ok(())
 }
 
 /// Records a settlement, if the order has none.
