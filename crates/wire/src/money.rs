@@ -1,9 +1,14 @@
-//! Money is an integer number of minor units (cents). In JSON it is a decimal number, which is parsed digit by digit and never
-//! converted to a floating-point number.
+//! Money is an integer number of hundredths of the currency's unit, whatever the currency. In JSON it is a decimal number, which is
+//! parsed digit by digit and never converted to a floating-point number.
+//!
+//! **Currencies.** A payment provider wants an integer number of the currency's own minor units: 1,000 yen are 1000 (the yen has
+//! none), 10.00 dollars are 1000 cents, and 1.00 Kuwaiti dinar is 1000 fils. [`Money::in_minor_units`] converts, with the exponent of
+//! ISO 4217. The amount of a line is a whole number of minor units, except that currencies with three decimals are rounded to
+//! hundredths too.
 //!
 //! **Fractions of a cent.** A catalogue price is in thousandths of the currency's unit, as is usual in price lists of goods that
 //! are sold in large numbers. PROD-123 costs 99.995, so two of them cost exactly 199.99. The amount of a line is price × quantity,
-//! rounded once to the cent, half to even; one PROD-123 costs 100.00.
+//! rounded once to the cent (or to the yen), half to even; one PROD-123 costs 100.00.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +25,7 @@ pub struct InvalidMoney {
     decimals: u32,
 }
 
-/// An amount in minor units (cents), from 0 to 10^11.
+/// An amount in hundredths of the currency's unit, from 0 to 10^11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = f64, minimum = 0, maximum = 1_000_000_000, example = 199.99)]
 pub struct Money(i64);
@@ -33,7 +38,7 @@ pub struct UnitPrice(i64);
 impl Money {
     const DECIMALS: u32 = 2;
 
-    /// An amount in cents.
+    /// An amount in hundredths of the currency's unit, which is how amounts are stored.
     ///
     /// # Errors
     /// Outside the range from 0 to 10^11.
@@ -41,9 +46,31 @@ impl Money {
         in_range(minor, Self::DECIMALS).map(Self)
     }
 
-    /// The amount in cents.
+    /// The amount in hundredths of the currency's unit.
     pub fn minor(self) -> i64 {
         self.0
+    }
+
+    /// The amount in the currency's own minor units.
+    ///
+    /// # Errors
+    /// The currency has no such fractions: half a yen, for example.
+    pub fn in_minor_units(self, currency: &Currency) -> Result<i64, InvalidMoney> {
+        let decimals = currency.decimals();
+        let mut exact = Decimal::new(self.0, Self::DECIMALS).normalize();
+        if exact.scale() > decimals {
+            return Err(InvalidMoney { decimals });
+        }
+        exact.rescale(decimals);
+        i64::try_from(exact.mantissa()).map_err(|_| InvalidMoney { decimals })
+    }
+
+    /// An amount in the currency's own minor units.
+    ///
+    /// # Errors
+    /// Out of range, or not a whole number of hundredths.
+    pub fn from_minor_units(minor: i64, currency: &Currency) -> Result<Self, InvalidMoney> {
+        units(Decimal::new(minor, currency.decimals()), Self::DECIMALS).map(Self)
     }
 
     /// The sum of the amounts of an order's lines.
@@ -72,16 +99,17 @@ impl UnitPrice {
         self.0
     }
 
-    /// The price of `quantity` units, rounded to the cent, half to even.
+    /// The price of `quantity` units, rounded to the currency's minor unit (at most to hundredths), half to even.
     ///
     /// # Errors
     /// The amount is out of range.
-    pub fn times(self, quantity: u32) -> Result<Money, InvalidMoney> {
+    pub fn times(self, quantity: u32, currency: &Currency) -> Result<Money, InvalidMoney> {
         let out_of_range = InvalidMoney { decimals: Money::DECIMALS };
         let exact = Decimal::new(self.0, Self::DECIMALS).checked_mul(quantity.into());
-        let cents =
-            exact.ok_or(out_of_range)?.round_dp_with_strategy(Money::DECIMALS, RoundingStrategy::MidpointNearestEven);
-        units(cents, Money::DECIMALS).map(Money)
+        let decimals = currency.decimals().min(Money::DECIMALS);
+        let rounded =
+            exact.ok_or(out_of_range)?.round_dp_with_strategy(decimals, RoundingStrategy::MidpointNearestEven);
+        units(rounded, Money::DECIMALS).map(Money)
     }
 }
 
@@ -138,19 +166,34 @@ macro_rules! decimal_number {
 decimal_number!(Money);
 decimal_number!(UnitPrice);
 
-/// An ISO 4217 code. Only currencies with two decimals are supported.
+/// A currency by its ISO 4217 code. Codes of funds (USN), metals (XAU) and of no currency (XXX) are refused. The list is that of
+/// the crate `iso_currency`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "USD")]
 pub struct Currency(String);
 
+impl Currency {
+    /// The number of decimals of its minor unit: 2 for USD, 0 for JPY, 3 for KWD.
+    pub fn decimals(&self) -> u32 {
+        // Every currency that is money has an exponent.
+        iso(&self.0).and_then(iso_currency::Currency::exponent).map_or(2, u32::from)
+    }
+}
+
 impl TryFrom<String> for Currency {
     type Error = &'static str;
 
     fn try_from(code: String) -> Result<Self, Self::Error> {
-        let valid = code.len() == 3 && code.bytes().all(|c| c.is_ascii_uppercase());
-        valid.then_some(Self(code)).ok_or("currency must be three capital letters (ISO 4217)")
+        iso(&code).map(|_| Self(code)).ok_or("currency must be the ISO 4217 code of a currency, such as USD")
     }
+}
+
+/// The currency with a code, if it is money that can be paid with. One that was superseded is, because orders in it are stored.
+fn iso(code: &str) -> Option<iso_currency::Currency> {
+    let currency = iso_currency::Currency::from_code(code).filter(|currency| currency.code() == code)?;
+    let is_money = !currency.is_fund() && !currency.is_special() && currency.exponent().is_some();
+    is_money.then_some(currency)
 }
 
 impl From<Currency> for String {
@@ -174,8 +217,33 @@ mod tests {
     #[test]
     fn amount_of_a_line_is_rounded_once_to_the_cent() {
         let price = UnitPrice::from_millis(99_995).unwrap();
-        assert_eq!(price.times(2).unwrap().to_string(), "199.99");
-        assert_eq!(price.times(1).unwrap().to_string(), "100.00");
+        assert_eq!(price.times(2, &currency("USD")).unwrap().to_string(), "199.99");
+        assert_eq!(price.times(1, &currency("USD")).unwrap().to_string(), "100.00");
+        assert_eq!(price.times(1, &currency("JPY")).unwrap().to_string(), "100.00");
+        assert_eq!(price.times(3, &currency("JPY")).unwrap().to_string(), "300.00");
+        assert_eq!(price.times(3, &currency("KWD")).unwrap().to_string(), "299.98", "to hundredths");
+    }
+
+    fn currency(code: &str) -> Currency {
+        code.to_owned().try_into().unwrap()
+    }
+
+    #[test]
+    fn amount_is_charged_in_the_minor_units_of_its_currency() {
+        for (code, amount, minor) in [("USD", "10.00", 1_000), ("JPY", "1000", 1_000), ("KWD", "1.23", 1_230)] {
+            let money: Money = amount.parse().unwrap();
+            assert_eq!(money.in_minor_units(&currency(code)), Ok(minor), "{code}");
+            assert_eq!(Money::from_minor_units(minor, &currency(code)), Ok(money), "{code}");
+        }
+        assert!("0.5".parse::<Money>().unwrap().in_minor_units(&currency("JPY")).is_err(), "half a yen");
+        assert!(Money::from_minor_units(1_235, &currency("KWD")).is_err());
+    }
+
+    #[test]
+    fn code_that_is_no_money_is_refused() {
+        for bad in ["", "usd", "US", "USDD", "ABC", "XXX", "XAU", "XTS", "USN", "CLF"] {
+            assert!(Currency::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -200,7 +268,7 @@ mod tests {
 
         #[test]
         fn amount_of_a_line_is_within_half_a_cent_of_the_exact_product(millis in 0..1_000_000_000_i64, quantity in 1..1_000_u32) {
-            let cents = UnitPrice::from_millis(millis).unwrap().times(quantity);
+            let cents = UnitPrice::from_millis(millis).unwrap().times(quantity, &currency("USD"));
             let exact_millis = i128::from(millis) * i128::from(quantity);
             match cents {
                 Ok(money) => prop_assert!((i128::from(money.minor()) * 10 - exact_millis).abs() <= 5),

@@ -26,7 +26,7 @@ fn validator() -> Validator {
 /// An event of an order with one line.
 fn event(event_type: OrderEventType, sequence: u32, unit_price: UnitPrice, quantity: u32) -> OrderEvent {
     let order_id = OrderId::new();
-    let amount = unit_price.times(quantity).unwrap();
+    let amount = unit_price.times(quantity, &"USD".to_owned().try_into().unwrap()).unwrap();
     OrderEvent {
         event_id: format!("{order_id}:{sequence}"),
         version: 1,

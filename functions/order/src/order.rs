@@ -80,7 +80,7 @@ impl Order {
     ) -> Result<Self, Problem> {
         let unprocessable = |detail: String| Problem::new(ProblemType::Unprocessable, detail);
         let price = |(line, product): (&Line, &Product)| {
-            let amount = product.unit_price.times(line.quantity);
+            let amount = product.unit_price.times(line.quantity, &product.currency);
             let amount = amount.map_err(|_| unprocessable(format!("{} costs too much", line.product_id)))?;
             let Line { product_id, quantity } = line.clone();
             Ok(PricedLine { product_id, quantity, unit_price: product.unit_price, amount })

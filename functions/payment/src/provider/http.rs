@@ -6,7 +6,8 @@
 //! | `GET charges/<reference>` | | |
 //! | `POST charges/<reference>/refund` | `"<reference>:refund"` | `{"amount_minor", "currency"}` |
 //!
-//! `reference` is the charge's id, `amount_minor` an integer number of cents, and `token` a string or null. The body of every
+//! `reference` is the charge's id, `amount_minor` an integer number of the currency's minor units (ISO 4217: 1,000 yen
+//! are 1000), and `token` a string or null. The body of every
 //! answer is the charge: `{"reference", "status", "reason", "amount_minor", "currency"}`. The status is `approved`, `declined`
 //! (with a `reason`, a string), `refunded` or `voided`.
 //!
@@ -80,7 +81,8 @@ impl HttpProvider {
         let id = TransactionId::of(request.order_id);
         let ProcessPayment { amount, currency, payment_token, .. } = request;
         let token = payment_token.as_ref().map(PaymentToken::as_str);
-        let body = ChargeRequest { reference: id, amount_minor: amount.minor(), currency, token };
+        let amount_minor = minor_units(*amount, currency)?;
+        let body = ChargeRequest { reference: id, amount_minor, currency, token };
         let response = self.post("charges", "/charges", id.to_string(), &body).await?;
         parse_charge(&response, id)
     }
@@ -95,7 +97,8 @@ impl HttpProvider {
     }
 
     pub(super) async fn refund(&self, id: TransactionId, request: &RefundPayment) -> Result<Payment, ProviderError> {
-        let body = RefundRequest { amount_minor: request.amount.minor(), currency: &request.currency };
+        let RefundPayment { amount, currency } = request;
+        let body = RefundRequest { amount_minor: minor_units(*amount, currency)?, currency };
         let path = format!("charges/{id}/refund");
         let response = self.post(&path, "/charges/{reference}/refund", format!("{id}:refund"), &body).await?;
         parse_charge(&response, id)
@@ -159,6 +162,11 @@ enum ChargeStatus {
     Voided,
 }
 
+/// The amount as the provider wants it. One with fractions that the currency does not have can never be charged.
+fn minor_units(amount: Money, currency: &Currency) -> Result<i64, ProviderError> {
+    amount.in_minor_units(currency).map_err(|_| ProviderError::Refused(Reason::new("fraction_of_a_minor_unit")))
+}
+
 /// The body of a refusal.
 #[derive(Deserialize)]
 struct Refusal {
@@ -206,7 +214,7 @@ fn parse_body(response: &Response<Bytes>, id: TransactionId) -> anyhow::Result<P
             ChargeStatus::Refunded => PaymentStatus::Refunded,
             ChargeStatus::Voided => PaymentStatus::Voided,
         },
-        amount: Money::from_minor(charge.amount_minor)?,
+        amount: Money::from_minor_units(charge.amount_minor, &charge.currency)?,
         currency: charge.currency,
         decline_reason: charge.reason.filter(|_| declined),
     })

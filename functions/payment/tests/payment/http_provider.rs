@@ -362,3 +362,21 @@ async fn amount_of_zero_is_charged_refunded_and_voided_without_the_provider() {
     }
     assert_eq!(server.requests(), []);
 }
+
+#[tokio::test]
+async fn amount_is_sent_and_read_in_the_currencys_minor_units() {
+    let (store, server, provider) = start().await;
+    for (code, amount, minor) in [("JPY", "1000", 1_000), ("KWD", "1.23", 1_230), ("USD", "1000", 100_000)] {
+        let order = OrderId::new();
+        let currency: wire::Currency = code.to_owned().try_into().unwrap();
+        let amount: wire::Money = amount.parse().unwrap();
+        let request = ProcessPayment { amount, currency: currency.clone(), ..charge_request(order, None) };
+        let charged = charge(&store, &provider, &request).await.unwrap();
+        assert_eq!((charged.status, charged.amount), (PaymentStatus::Approved, amount), "{code}");
+        assert_eq!(server.requests().last().unwrap().body["amount_minor"], minor, "{code}");
+        let request = RefundPayment { amount, currency };
+        let refunded = refund(&store, &provider, charged.transaction_id, &request).await.unwrap();
+        assert_eq!((refunded.status, refunded.amount), (PaymentStatus::Refunded, amount), "{code}");
+        assert_eq!(server.requests().last().unwrap().body["amount_minor"], minor, "{code}");
+    }
+}
