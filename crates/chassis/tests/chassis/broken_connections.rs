@@ -71,7 +71,8 @@ async fn break_and_answer(listener: &TcpListener, connections: Vec<TcpStream>, r
     }
     drop((received, others));
     let accepted = timeout(Duration::from_secs(10), listener.accept()).await;
-    let mut connection = accepted.expect("the request is sent again").unwrap().0;
+    let Ok(accepted) = accepted else { return "the request was not sent again".to_owned() };
+    let mut connection = accepted.unwrap().0;
     let method = read_request(&mut connection).await.unwrap();
     connection.write_all(ANSWER).await.unwrap();
     method
