@@ -91,6 +91,13 @@ pub(crate) async fn replay(fixture: &Fixture) -> Result<()> {
     Ok(())
 }
 
+/// Removes the poison record, if it was parked. It stays in the queue otherwise.
+pub(crate) async fn remove_parked(fixture: &Fixture) -> Result<()> {
+    let sqs = aws_sdk_sqs::Client::new(&fixture.stack().endpoints().sdk_config());
+    sqs.purge_queue().queue_url(&parked_queue(fixture)?.url).send().await?;
+    Ok(())
+}
+
 fn parked_queue(fixture: &Fixture) -> Result<&Queue> {
     fixture.stack().resources().queues.get("NotificationParkedQueue").context("no NotificationParkedQueue")
 }
