@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::Context as _;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use serde::{Deserialize, Serialize};
 use wire::{OrderId, PaymentToken};
 
@@ -41,13 +41,14 @@ impl TokenKeys {
     }
 }
 
-/// Keys of 32 bytes in base64, separated by commas. An error says nothing about their content.
+/// Keys of 32 bytes in base64, separated by commas. The padding may be left out, because not every reader of environment files takes
+/// a value with `=`. An error says nothing about the keys' content.
 impl FromStr for TokenKeys {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let key = |text: &str| {
-            let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;
+            let bytes = BASE64_STANDARD_NO_PAD.decode(text.trim().trim_end_matches('=')).ok()?;
             RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok()
         };
         let keys: Option<Vec<_>> = text.split(',').map(key).collect();
@@ -77,7 +78,7 @@ mod tests {
         let (order, token) = (OrderId::new(), PaymentToken::try_from("tok_approve".to_owned()).unwrap());
         let sealed = keys(OLD).seal(order, &token).unwrap();
         assert!(!format!("{sealed:?}").contains("tok_"), "{sealed:?}");
-        assert_eq!(keys(OLD).open(order, &sealed).unwrap(), token);
+        assert_eq!(keys(OLD.trim_end_matches('=')).open(order, &sealed).unwrap(), token, "without padding");
         assert_eq!(keys(&format!("{NEW}, {OLD}")).open(order, &sealed).unwrap(), token, "after a change of keys");
         assert!(keys(NEW).open(order, &sealed).is_err());
         assert!(keys(OLD).open(OrderId::new(), &sealed).is_err());

@@ -215,8 +215,8 @@ fn kafka_only(mut functions: Vec<Function>) -> Vec<Function> {
     functions
 }
 
-/// The key for payment tokens, for local runs only: 32 bytes in base64.
-const PAYMENT_TOKEN_KEY: &str = "bG9jYWwgcnVucyBvbmx5LCBub3QgZm9yIHBheW1lbnQ=";
+/// The key for payment tokens, for local runs only: 32 bytes in base64, without padding.
+const PAYMENT_TOKEN_KEY: &str = "bG9jYWwgcnVucyBvbmx5LCBub3QgZm9yIHBheW1lbnQ";
 
 /// The values of template.yaml's parameters on this machine.
 ///
