@@ -102,7 +102,7 @@ impl Store {
                 "deadline_ms = :seen AND attribute_not_exists(quarantine) AND (attribute_not_exists(lease_ms) OR lease_ms <= :now)",
             )
             .expression_attribute_values(":lease", millis(now + LEASE))
-            .expression_attribute_values(":next", millis(now + recovery_delay(order.attempts)))
+            .expression_attribute_values(":next", millis(now + recovery_delay(order.attempts) + jitter(order.attempts)))
             .expression_attribute_values(":attempts", AttributeValue::N((order.attempts + 1).to_string()))
             .expression_attribute_values(":seen", millis(deadline))
             .expression_attribute_values(":now", millis(now));
@@ -154,6 +154,11 @@ impl Store {
 /// The time between an attempt of order-recovery at an order and the next one.
 fn recovery_delay(attempts: u32) -> Duration {
     (RECOVERY_DELAY * 2_i32.pow(attempts.min(5))).min(MAX_RECOVERY_DELAY)
+}
+
+/// Up to a twentieth more, so that orders that failed together are not all due at the same moment again.
+fn jitter(attempts: u32) -> Duration {
+    Duration::milliseconds(fastrand::i64(0..=recovery_delay(attempts).num_milliseconds() / 20))
 }
 
 /// The operands of a condition `#status IN (…)`, and their values by name.
