@@ -32,6 +32,8 @@ pub enum Mutation {
     IgnoreIdempotencyKey,
     /// order-recovery never runs.
     NoRecovery,
+    /// The clock of the order function is a hundred times too slow.
+    SlowOrderClock,
     /// A movement of stock is applied each time that it is sent.
     RepeatMovements,
 }

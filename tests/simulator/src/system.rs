@@ -97,7 +97,8 @@ impl System {
         let keys = "c2ltdWxhdG9yc2ltdWxhdG9yc2ltdWxhdG9yc2ltdWw=".parse().map_err(anyhow::Error::msg)?;
         let services = (service("inventory", inventory_function)?, service("payment", payment_function)?);
         let saga = Saga::new(orders, services.0, services.1, keys);
-        let saga = saga.with_clock(clock::now);
+        let is_slow = mutation == Some(Mutation::SlowOrderClock);
+        let saga = saga.with_clock(if is_slow { clock::slow } else { clock::now });
         let order_app = Mutation::mutate_order(mutation, order::http::app(saga.clone()));
 
         let notifications = notification::Store::new(client, names.notifications.clone());

@@ -68,9 +68,11 @@ impl Trial {
         let outage = simulation.draw(|random| random.permille(150));
         let recovery = tokio::spawn(workload::run_recovery(system.clone(), outage, self.mutation));
         let operator = tokio::spawn(workload::operate(system.clone(), catalog.clone()));
+        let provider_outage = tokio::spawn(workload::run_provider_outage(system.clone(), self.mutation));
         let mut purchases = workload::place_orders(&system, &catalog, self.orders, outage).await;
-        recovery.abort();
         operator.abort();
+        provider_outage.await?;
+        recovery.abort();
         simulation.stop_faults();
         if finish_all_orders(&system, self.mutation).await? {
             workload::expire_reservations(&system, &catalog).await;

@@ -54,6 +54,17 @@ pub(crate) async fn run_recovery(system: System, outage: bool, mutation: Option<
     }
 }
 
+/// In some trials the payment provider is away for longer than a reservation lasts, or for longer than an order may wait for its
+/// charge. In a trial of the slow clock it always is.
+pub(crate) async fn run_provider_outage(system: System, mutation: Option<Mutation>) {
+    let draw = system.simulation.draw(|random| random.permille(100).then(|| random.one_of([20, 90])));
+    let Some(minutes) = draw.or((mutation == Some(Mutation::SlowOrderClock)).then_some(90)) else { return };
+    sleep(system.simulation.draw(|random| random.millis(0, 2_000))).await;
+    system.provider.set_away(true);
+    sleep(Duration::from_mins(minutes)).await;
+    system.provider.set_away(false);
+}
+
 /// Waits until all abandoned reservations have expired, and reads every product until they are released.
 pub(crate) async fn expire_reservations(system: &System, catalog: &Catalog) {
     sleep(inventory::RESERVATION_LIFETIME + Duration::from_secs(60)).await;

@@ -1,9 +1,16 @@
 //! Payments: the provider's ledger against the orders and the payments table.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use order::MAX_CHARGE_AGE;
+
 use crate::invariants::Orders;
 use crate::invariants::attributes::{number, text};
 use crate::invariants::statuses::is_sale;
 use crate::system::{Charge, System};
+
+/// How long a charge can be on its way from the order function to the provider: the longest delay of a request, and the time of
+/// the calls before it.
+const ON_THE_WAY: TimeDelta = TimeDelta::minutes(22);
 
 pub(super) fn check(system: &System, orders: &Orders) -> anyhow::Result<()> {
     let simulation = &system.simulation;
@@ -18,6 +25,13 @@ pub(super) fn check(system: &System, orders: &Orders) -> anyhow::Result<()> {
         }
         if charge.charged > 0 && i128::from(charge.amount_minor) != amount * i128::from(charge.charged) {
             simulation.violate("the amount charged is the order's amount", seen());
+        }
+        let created = order.and_then(|order| text(order, "created_at").parse::<DateTime<Utc>>().ok());
+        let requested = system.provider.last_request(reference).filter(|_| charge.charged > 0);
+        if let (Some(created), Some(requested)) = (created, requested)
+            && requested > created + MAX_CHARGE_AGE + ON_THE_WAY
+        {
+            simulation.violate("no order is charged late", format!("requested at {requested}: {}", seen()));
         }
         if charge.is_live() != is_sale {
             simulation.violate("a charged order is either confirmed or refunded", seen());

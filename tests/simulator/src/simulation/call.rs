@@ -109,6 +109,13 @@ impl Simulation {
         injects
     }
 
+    /// Lets the caller wait forever, as for a receiver that is away.
+    pub(crate) async fn hang<T>(&self) -> T {
+        count(&mut self.state().faults, Fault::HungCall);
+        self.log(Fault::HungCall.name(), String::new);
+        std::future::pending().await
+    }
+
     fn fault_and_latency(&self, target: Target, can_crash: bool) -> (Option<Fault>, Duration) {
         let mut state = self.state();
         let state = &mut *state;

@@ -25,6 +25,11 @@ pub(crate) fn elapsed() -> Duration {
     STARTED.get().map_or(Duration::ZERO, |started| started.elapsed())
 }
 
+/// A clock that is a hundred times too slow.
+pub(crate) fn slow() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::milliseconds(START_MILLIS + (now().timestamp_millis() - START_MILLIS) / 100)
+}
+
 /// The current time, as the functions see it. No two calls return the same millisecond, so that ids made from the time have a
 /// fixed order.
 pub(crate) fn now() -> DateTime<Utc> {

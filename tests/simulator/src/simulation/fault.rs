@@ -23,6 +23,8 @@ pub enum Fault {
     CrashDuringRequest,
     /// The caller crashes as soon as the request has been carried out.
     CrashAfterRequest,
+    /// The receiver is away for a long time: it accepts the request and never answers.
+    HungCall,
     /// A record of the DynamoDB stream is never delivered.
     LostStreamRecord,
     /// A batch or a message is delivered again although it was handled.
@@ -57,6 +59,7 @@ impl Fault {
             Self::CrashBeforeRequest => "crash before request",
             Self::CrashDuringRequest => "crash during request",
             Self::CrashAfterRequest => "crash after request",
+            Self::HungCall => "hung call",
             Self::LostStreamRecord => "lost stream record",
             Self::Redelivery => "redelivery",
         }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::anyhow;
 use bytes::Bytes;
 use chassis::client::{NoAnswer, Transport};
+use chrono::{DateTime, Utc};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower::util::BoxCloneSyncService;
 
 use crate::mutation::Mutation;
-use crate::simulation::{CallError, Simulation, Target};
+use crate::simulation::{CallError, Simulation, Target, clock};
 
 /// The payment provider.
 #[derive(Clone)]
@@ -27,6 +28,10 @@ pub(crate) struct PaymentProvider {
 struct Ledger {
     /// The charges by reference.
     charges: BTreeMap<String, Charge>,
+    /// When the last request for each charge was sent.
+    requested: BTreeMap<String, DateTime<Utc>>,
+    /// Whether no request is answered.
+    is_away: bool,
     /// The first response to each idempotency key; `None` while it is being processed.
     responses: BTreeMap<String, Option<Value>>,
 }
@@ -54,12 +59,30 @@ impl PaymentProvider {
         self.ledger().charges.clone()
     }
 
+    /// When the last request for a charge was sent.
+    pub(crate) fn last_request(&self, reference: &str) -> Option<DateTime<Utc>> {
+        self.ledger().requested.get(reference).copied()
+    }
+
+    /// Begins or ends an outage, during which calls hang.
+    pub(crate) fn set_away(&self, is_away: bool) {
+        self.ledger().is_away = is_away;
+    }
+
     /// A transport that calls the provider.
     pub(super) fn transport(&self) -> Transport {
         let provider = self.clone();
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
             let provider = provider.clone();
             async move {
+                if provider.ledger().is_away {
+                    return provider.simulation.hang().await;
+                }
+                if request.uri().path() == "/charges" {
+                    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+                    let reference = body["reference"].as_str().unwrap_or_default().to_owned();
+                    provider.ledger().requested.insert(reference, clock::now());
+                }
                 let describe = || {
                     let body = String::from_utf8_lossy(request.body());
                     format!("{} {} {body}", request.method(), request.uri().path())
