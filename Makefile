@@ -25,6 +25,8 @@ OTELCOL_DONE := $(OTELCOL)/.done
 # COMPOSE=1: in place of the native emulators, use the containers of localstack/compose.yaml (docs/compose.md).
 COMPOSE ?=
 IN_COMPOSE := $(if $(filter-out 0,$(COMPOSE)),localstack/compose.sh)
+ZIG := .tools/zig
+ZIG_DONE := $(ZIG)/.done
 
 .PHONY: help
 help: ## List the targets
@@ -120,6 +122,19 @@ bench-telemetry: tools ## Measure what telemetry costs, on and off in one run, a
 	@cargo build --release --workspace --bins --examples --locked
 	@$(BENCH) $(ARGS)
 
+# One compilation for all functions, in the layout of `sam build`. zig links against the glibc of Lambda's runtime, whatever
+# this machine has.
+ARCH ?=
+SIZE_LIMIT_MB ?= 24
+SAM_BUILD := python3 -B localstack/sam_build.py $(if $(ARCH),--arch $(ARCH)) --limit-mb $(SIZE_LIMIT_MB)
+.PHONY: sam-build
+sam-build: $(VENV_DONE) $(ZIG_DONE) ## Build every function for AWS into .aws-sam/build (ARCH=x86_64, SIZE_LIMIT_MB=24), with a bill of materials
+	@$(SAM_BUILD)
+
+.PHONY: sam-build-check
+sam-build-check: $(VENV_DONE) $(ZIG_DONE) ## The same twice, in two folders, and compare the binaries
+	@$(SAM_BUILD) --check
+
 # The picture in the README. Needs Chromium (CHROMIUM=/path/to/it), and the default ports.
 .PHONY: screenshot
 screenshot: build ## Start the stack, place one order and write the picture of its trace to docs/images/trace.png
@@ -145,11 +160,18 @@ tools: $(VENV_DONE) $(if $(KAFKA_BOOTSTRAP_SERVERS)$(IN_COMPOSE),,$(KAFKA_DONE))
 
 .PHONY: clean
 clean: ## Remove everything that was built, installed or logged
-	rm -rf target .tools .local
+	rm -rf target .tools .local .aws-sam
 
 $(CARGO_FUZZ):
 	@echo "installing cargo-fuzz into .tools/bin (may take a few minutes)" >&2
 	@cargo install --quiet --locked --root .tools cargo-fuzz --version 0.13.2
+
+# For `make sam-build` only, because it has 380 MB.
+$(ZIG_DONE):
+	@echo "installing zig into $(ZIG) (may take a minute)" >&2
+	@rm -rf $(ZIG)
+	@python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $(ZIG) ziglang==0.15.2
+	@touch $@
 
 # A tool folder is complete when its .done file exists: an interrupted installation is repeated.
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Folders that git ignores.
-const IGNORED: [&str; 4] = [".git", ".local", ".tools", "target"];
+const IGNORED: [&str; 5] = [".aws-sam", ".git", ".local", ".tools", "target"];
 
 /// Endings of files that a page may name without their folder.
 const ENDINGS: [&str; 9] = [".rs", ".yaml", ".yml", ".toml", ".json", ".md", ".py", ".sh", ".xml"];
