@@ -70,7 +70,7 @@ async fn existing_product(store: &Store, id: &ProductId) -> anyhow::Result<Stock
     store.product(id).await?.with_context(|| format!("product {id} has disappeared"))
 }
 
-/// The writes that create a product without stock, if there is none with the id.
+/// The writes that create a product without stock, on condition that its id is not taken.
 fn create(store: &Store, id: &ProductId, put: &PutProduct) -> anyhow::Result<Vec<TransactWriteItem>> {
     let shards = put.shards.unwrap_or(1);
     let first = set_entry(new_shard(store, id, 0, 0, &format!("units = :zero, {ENTRY}")), put, shards, 1);

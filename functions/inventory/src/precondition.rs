@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 use wire::problem::{Problem, ProblemType};
 
-/// Which state of a product a change is meant for.
+/// The state that a product must have for a change to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {
     /// `If-None-Match: *`: the product does not exist.

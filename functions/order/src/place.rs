@@ -32,7 +32,7 @@ impl Saga {
         }
     }
 
-    /// Records the request's order, or leases the one that an earlier request with its key has recorded.
+    /// Records the new order. If an earlier request with the same key has recorded it, takes the lease of that order.
     async fn begin(&self, request: &PlaceOrder, key: Option<&IdempotencyKey>) -> Result<Begun, RequestError> {
         let lines = request.lines().map_err(|invalid| unprocessable(invalid.to_string()))?;
         let Some(key) = key else {

@@ -35,7 +35,12 @@ fn built_template_refers_to_every_built_function_and_to_the_layers_files() {
     assert!(output.status.success(), "{output:?}");
     let file = out.join("build/template.yaml");
     let names = |template: Template| -> BTreeSet<_> {
-        template.declared_functions().unwrap().into_iter().map(|function| (function.logical_id, function.name)).collect()
+        template
+            .declared_functions()
+            .unwrap()
+            .into_iter()
+            .map(|function| (function.logical_id, function.name))
+            .collect()
     };
     let declared = names(local_stack::template().unwrap());
     assert_eq!(names(Template::load(&file).unwrap()), declared);

@@ -49,7 +49,7 @@ problems!(PutProblems: PreconditionFailed, PreconditionRequired);
 /// Creates a product, or changes its catalogue entry
 ///
 /// Stock is not part of the entry: a new product has none, and movements change it. Send `if-none-match: *` to create a product,
-/// and `if-match` with the `ETag` of the product to change it, so that nobody else's change is overwritten. Repeating a request is
+/// and `if-match` with the `ETag` of the product to change it, so that you do not overwrite someone else's change. Repeating a request is
 /// safe: an entry that is already as requested is a success.
 #[utoipa::path(
     put,

@@ -173,7 +173,7 @@ struct Refusal {
     reason: String,
 }
 
-/// The charge in an answer, or why there is none.
+/// Parses the charge in an answer. An answer without a charge is an error.
 fn parse_charge(response: &Response<Bytes>, id: TransactionId) -> Result<Payment, ProviderError> {
     let status = response.status();
     match status.as_u16() {

@@ -1,4 +1,4 @@
-//! `AWS_ENDPOINT_URL`: a stack that uses a running emulator, also one that an earlier stack has used.
+//! `AWS_ENDPOINT_URL`: two stacks use the same running emulator, one after the other.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
