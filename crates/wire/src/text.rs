@@ -75,26 +75,32 @@ macro_rules! text {
     };
 }
 
-text!(
+/// Defines a text that a person reads.
+macro_rules! readable_text {
+    ($(#[$doc:meta])* $name:ident, $field:literal) => {
+        text!(
+            $(#[$doc])*
+            $name,
+            $field,
+            "1 to 200 characters without control characters",
+            1..=200_usize,
+            r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
+            |c: char| !c.is_control(),
+            |_: &str| true
+        );
+    };
+}
+
+readable_text!(
     /// The display name of a product: 1 to 200 characters, none of them a control character.
     ProductName,
-    "name",
-    "1 to 200 characters without control characters",
-    1..=200_usize,
-    r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
-    |c: char| !c.is_control(),
-    |_: &str| true
+    "name"
 );
 
-text!(
+readable_text!(
     /// Why stock was changed: 1 to 200 characters, none of them a control character.
     Reason,
-    "reason",
-    "1 to 200 characters without control characters",
-    1..=200_usize,
-    r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
-    |c: char| !c.is_control(),
-    |_: &str| true
+    "reason"
 );
 
 text!(

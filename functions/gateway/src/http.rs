@@ -9,6 +9,7 @@ mod inventory;
 mod movements;
 mod openapi;
 mod orders;
+mod page;
 mod payments;
 mod problems;
 

@@ -6,13 +6,13 @@ use axum::response::IntoResponse as _;
 use chassis::http::{Error, Json, Path, Query, StrictJson};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Response};
-use serde::Deserialize;
 use utoipa::IntoParams;
 use wire::OrderId;
-use wire::order::{DEFAULT_PAGE_SIZE, OrderPage, OrderView, PlaceOrder};
+use wire::order::{OrderPage, OrderView, PlaceOrder};
 use wire::problem::{Problem, ProblemType};
 
 use crate::http::forward::forward;
+use crate::http::page::PageParams;
 use crate::http::problems::problems;
 use crate::{Caller, Gateway};
 
@@ -20,22 +20,6 @@ use crate::{Caller, Gateway};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Maximum length of an Idempotency-Key, in bytes. The order service parses it.
 const MAX_IDEMPOTENCY_KEY: usize = 300;
-/// Maximum length of a cursor, in bytes.
-const MAX_CURSOR: usize = 512;
-
-/// Which orders to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListParams {
-    /// Maximum number of orders on the page: 1 to 100, by default 20.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u8>,
-    /// The `next_cursor` of the previous page. Without it, the first page.
-    #[param(pattern = "^[A-Za-z0-9_-]{1,512}$")]
-    cursor: Option<String>,
-}
-
 /// The headers of [`place`], for the OpenAPI document.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
@@ -99,24 +83,15 @@ pub(super) async fn place(
     path = "/api/orders",
     tag = "orders",
     operation_id = "listOrders",
-    params(ListParams),
+    params(PageParams),
     responses((status = 200, description = "A page of orders.", body = OrderPage))
 )]
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(params): Query<ListParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Json<OrderPage>, Error> {
-    let is_cursor = |cursor: &str| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        (1..=MAX_CURSOR).contains(&cursor.len()) && cursor.bytes().all(allowed)
-    };
-    let mut path = format!("orders?user_id={}&limit={}", caller.user_id, params.limit.unwrap_or(DEFAULT_PAGE_SIZE));
-    match params.cursor {
-        Some(cursor) if is_cursor(&cursor) => path.push_str(&format!("&cursor={cursor}")),
-        Some(_) => return Err(Problem::new(ProblemType::BadRequest, "cursor is not from an earlier page").into()),
-        None => {}
-    }
+    let path = format!("orders?user_id={}&{}", caller.user_id, params.query()?);
     Ok(Json(gateway.order.get(&path, "/orders").await?))
 }
 
